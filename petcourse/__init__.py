@@ -1,0 +1,30 @@
+"""PET image reconstruction and machine learning, taught in notebooks.
+
+The names below are loaded when first used, so that ``import petcourse`` is quick and silent.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_MODULE_OF = {
+    "Scanner": "scanner",
+    "Projector": "projector",
+    "Attenuation": "projector",
+    "PSF": "psf",
+    "load_subject": "phantom",
+    "simulate": "simulation",
+    "volshow": "viewer",
+    "cached": "cache",
+}
+__all__ = list(_MODULE_OF)
+
+
+def __getattr__(name):
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'petcourse' has no attribute {name!r}")
+    return getattr(import_module(f"petcourse.{_MODULE_OF[name]}"), name)
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])
