@@ -1,0 +1,69 @@
+# `make` lists the targets. Everything runs in .venv, made with the first Python 3.11-3.13 that is found
+# (another one: make PYTHON=/path/to/python3.12 ...). The versions come from constraints.txt alone.
+PYTHON ?=
+CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
+PY := .venv/bin/python
+STAMP := .venv/.installed
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+VERSION = import sys; print("%d.%d" % sys.version_info[:2])
+# A cell may take 30 minutes; a kernel that died is found out after that, not after nbval's longer default.
+PYTEST := $(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=1800 tests $(NOTEBOOKS)
+# Tests and runs compute their results anew: each starts with an empty results cache of its own.
+fresh = rm -rf build/cache-$(1) && PETCOURSE_SIZE=$(1) PETCOURSE_CACHE="$(CURDIR)/build/cache-$(1)"
+
+.PHONY: help setup lab test test-full run lint constraints clean
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
+
+setup: $(STAMP)  ## make .venv and install the package (done by the targets below when needed)
+
+lab: $(STAMP)  ## open JupyterLab on the notebooks (more options: make lab ARGS="--no-browser --port=8890")
+	$(PY) -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir="$(CURDIR)/notebooks" $(AS_ROOT) $(ARGS)
+
+test: $(STAMP)  ## unit tests and every notebook at small size, embedded phantom (under 10 minutes)
+	$(call fresh,small) PETCOURSE_BRAINWEB= $(PYTEST) -m "not slow" $(ARGS)
+
+test-full: $(STAMP)  ## slow unit tests and every notebook at full size (BrainWeb from PETCOURSE_BRAINWEB if set)
+	$(call fresh,full) $(PYTEST) -m "slow or notebook" $(ARGS)
+
+run: $(STAMP)  ## execute all notebooks in order at full size; HTML pages are left in build/
+	$(call fresh,full) $(PY) -m nbconvert --execute --to notebook --ExecutePreprocessor.timeout=-1 \
+	  --output-dir=build $(NOTEBOOKS)
+	$(PY) -m nbconvert --to html --output-dir=build $(NOTEBOOKS:notebooks/%=build/%)
+
+lint: $(STAMP)  ## ruff: mistakes everywhere, layout in the Python files
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check petcourse tests benchmarks
+
+constraints: $(STAMP)  ## renew constraints.txt from the ranges in pyproject.toml (one list for every Python and system)
+	$(PY) -m pip install --quiet uv
+	$(PY) -m uv pip compile pyproject.toml --extra test --upgrade --universal --python-version 3.11 \
+	  --fork-strategy fewest --no-annotate --no-header --quiet --output-file constraints.txt
+
+clean:  ## remove what was built (not .venv: delete that folder by hand)
+	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
+	find petcourse tests benchmarks -name __pycache__ -type d -exec rm -rf {} +
+
+# JupyterLab refuses to start as root (a container) unless told; it listens on the loopback only, with a token.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+# Another Python asked for than .venv has: make .venv anew, however fresh the stamp.
+ifneq ($(PYTHON),)
+ifneq ($(shell $(PYTHON) -c '$(VERSION)' 2>&1),$(shell $(PY) -c '$(VERSION)' 2>&1))
+.PHONY: $(STAMP)
+endif
+endif
+
+# A candidate must run and be of a tested version: a pyenv shim may exist and still fail. A .venv that works is kept,
+# a half-made one (no interpreter, no pip, another version) is made anew; the stamp is written last.
+$(STAMP): pyproject.toml constraints.txt
+	@for p in $(CANDIDATES); do case "$$($$p -c '$(VERSION)' 2>/dev/null)" in 3.11|3.12|3.13) python=$$p; break;; esac; done; \
+	if [ -z "$$python" ]; then \
+	  echo "None of these is a working Python 3.11, 3.12 or 3.13: $(CANDIDATES); install one or name it with make PYTHON=/path/to/python3.12." >&2; exit 1; fi; \
+	have=$$($(PY) -c 'import pip; $(VERSION)' 2>/dev/null); \
+	case "$$have,$(PYTHON)" in 3.11,|3.12,|3.13,) ;; \
+	  "$$($$python -c '$(VERSION)'),$(PYTHON)") ;; \
+	  *) echo "Making .venv with $$python"; $$python -m venv --clear .venv || exit 1;; esac
+	@echo "Installing the tested versions into .venv (a minute or two, about 1.2 GB)"
+	$(PY) -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	@touch $@
