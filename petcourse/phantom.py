@@ -1,0 +1,167 @@
+"""A subject: the PET, attenuation, T1 and T2 images of a head on the scanner's grid, and what is known about them.
+
+Anatomy comes from BrainWeb (Cocosco 1997, "BrainWeb: Online interface to a 3D MRI simulated brain database", NeuroImage
+5(4) part 2, S425; Collins 1998, doi:10.1109/42.712135; Aubert-Broche 2006, doi:10.1109/TMI.2006.883453) or, without a
+network, from the embedded phantom: tissue labels of the Colin27 head (Holmes 1998, doi:10.1097/00004728-199803000-00032;
+see data/NOTICE). Intensities are those of the `brainweb` package.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from petcourse import download
+from petcourse.lesions import add_lesions
+
+TISSUES = ("background", "CSF", "grey matter", "white matter", "fat", "muscle", "muscle/skin", "skull", "vessels")
+TISSUES += ("around fat", "dura", "marrow")
+EMBEDDED = Path(__file__).parent / "data" / "colin27_labels.npz"
+TEXTURE = (1.0, 0, 0.75, 0.75)  # random structure of PET, mu, T1, T2, as in brainweb
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Images of one head, all of the scanner's `image_shape`, axes (z, y, x); row 0 is the front of the head.
+
+    Attributes
+    ----------
+    name : str
+        "BrainWeb 04" or "embedded phantom (Colin27)".
+    pet : float32
+        FDG activity in arbitrary units: grey matter 128, white matter 32, skin 16 before texture and lesions.
+    mu : float32
+        Attenuation at 511 keV [1/mm]: 0.013 in bone, 0.00975 in other tissue.
+    t1, t2 : float32
+        Magnetic resonance images in arbitrary units.
+    labels : uint8
+        Index into `petcourse.phantom.TISSUES` of the tissue at each voxel's centre.
+    lesion_map : uint8
+        0, or the number of the lesion (from 1) at each voxel's centre.
+    lesions : tuple of Lesion
+        What was put into `pet`.
+    """
+
+    name: str
+    pet: np.ndarray
+    mu: np.ndarray
+    t1: np.ndarray
+    t2: np.ndarray
+    labels: np.ndarray
+    lesion_map: np.ndarray
+    lesions: tuple
+
+    @property
+    def head(self):
+        """Voxels whose centre is inside the head (some tissue, no air): bool, the image's shape."""
+        return self.labels > 0
+
+
+def load_subject(number=None, scanner=None, folder=None, seed=0, texture=True, lesions=True):
+    """A head on the scanner's grid.
+
+    Parameters
+    ----------
+    number : int or "embedded", optional
+        A BrainWeb subject (4, 5, 6, 18, 20, 38 or 41 to 54; downloaded if need be), or the embedded phantom. By default
+        the first BrainWeb subject that is on this machine, else the embedded phantom.
+    scanner : Scanner, optional
+        Whose voxel grid to use. Default: `Scanner.mmr()`.
+    folder : path-like, optional
+        Where BrainWeb's files are. Default: the environment variable PETCOURSE_BRAINWEB, then ``~/.brainweb``.
+    seed : int
+        Of texture and lesions, which also differ from subject to subject.
+    texture : bool
+        Multiply PET, T1 and T2 by smooth noise, so that tissues are not flat.
+    lesions : bool
+        Put six lesions into the PET image only (after the texture): hot and cold spheres inside the brain.
+
+    Returns
+    -------
+    subject : Subject
+
+    Raises
+    ------
+    ValueError, OSError
+        As `petcourse.download.load_labels`; also if the scanner sees too little brain to hold the lesions.
+    """
+    from petcourse.scanner import Scanner
+
+    scanner = scanner or Scanner.mmr()
+    name, labels, spacing = _anatomy(number, folder)
+    rng = np.random.default_rng([seed, *name.encode()])  # with the name, lest two subjects share one texture
+
+    # A box around the head is sampled whole and then cut, so that a short scanner sees what the full one sees there.
+    # Its size is rounded to whole voxels and its first voxel rounded down, as the brainweb package does.
+    box = np.rint(np.multiply(labels.shape, spacing) / scanner.voxel).astype(int)
+    points = [(np.arange(n) + 0.5) * size / n - 0.5 for n, size in zip(box, labels.shape, strict=True)]
+    tissue = labels[np.ix_(*(np.rint(p).astype(int) for p in points))]
+    images = _intensities(labels, points)
+    tissue, images = tissue[:, ::-1], images[:, :, ::-1]  # stored rows run from the back of the head to its front
+    if texture:
+        images = images * _texture(images.shape, rng)
+
+    first = (np.array(scanner.image_shape) - box) // 2
+    where = tuple(slice(max(f, 0), f + n) for f, n in zip(first, box, strict=True))  # the box in the image
+    seen = tuple(slice(max(-f, 0), size - f) for f, size in zip(first, scanner.image_shape, strict=True))  # and back
+    tissue, images, found = tissue[seen], images[:, *seen], ()
+    lesion_map = np.zeros(scanner.image_shape, np.uint8)
+    if lesions:
+        axes = [a[w] for a, w in zip(scanner.axes(), where, strict=True)]
+        found = add_lesions(images[0], lesion_map, where, tissue, axes, scanner.voxel, rng)
+
+    def place(part):
+        whole = np.zeros(scanner.image_shape, part.dtype)
+        whole[where] = part
+        return whole
+
+    return Subject(name, *map(place, images), place(tissue), lesion_map, found)
+
+
+def _anatomy(number, folder):
+    """Name, labels (uint8, rows from the back of the head to its front) and their spacing in mm."""
+    if number is None:
+        local = download.local_subjects(folder)
+        reason = "There is no BrainWeb subject on this machine"
+        try:
+            if local:
+                return _anatomy(local[0], folder)
+        except ConnectionError as error:  # a damaged file in the cache, and no network to replace it
+            reason = str(error)
+        print(f"{reason}: this is the embedded phantom (Colin27); load_subject(4) fetches BrainWeb's subject 04.")
+    elif number != "embedded":
+        return f"BrainWeb {number:02d}", download.load_labels(number, folder), 0.5
+    with np.load(EMBEDDED) as file:
+        return "embedded phantom (Colin27)", file["labels"], 1.0
+
+
+def _intensities(labels, points):
+    """PET, mu, T1 and T2 at `points`: (4, z, y, x) float32, each linear between the eight nearest labels' intensities."""
+    bw = download.brainweb()
+    table = np.zeros((4, len(TISSUES)), np.float32)
+    for row, kind in zip(table, (bw.FDG, bw.Mu, bw.T1, bw.T2), strict=True):
+        for tissue in kind.attrs:
+            row[bw.Act.indices(16 * np.arange(len(TISSUES)), tissue)] = getattr(kind, tissue)
+    table[1] /= 10  # 1/cm to 1/mm
+    low = [np.clip(np.floor(p).astype(int), 0, n - 2) for p, n in zip(points, labels.shape, strict=True)]
+    high = [(p - n).astype(np.float32) for p, n in zip(points, low, strict=True)]  # weight of the upper neighbour
+    out = np.zeros((4, *map(len, points)), np.float32)
+    for corner in product((0, 1), repeat=3):
+        near = labels[np.ix_(*(n + c for n, c in zip(low, corner, strict=True)))]
+        z, y, x = (w if c else 1 - w for w, c in zip(high, corner, strict=True))
+        weight = z[:, None, None] * y[:, None] * x
+        for image, row in zip(out, table, strict=True):
+            image += weight * row[near]
+    return out
+
+
+def _texture(shape, rng):
+    """Factors 1 + amount * (2 r - 1), with r uniform in [0, 1) smoothed by one voxel: brainweb's random structure."""
+    from scipy.ndimage import gaussian_filter
+
+    out = np.ones(shape, np.float32)
+    for image, amount in zip(out, TEXTURE, strict=True):
+        if amount:
+            image += amount * (2 * gaussian_filter(rng.random(shape[1:], np.float32), 1) - 1)
+    return out
