@@ -1,0 +1,242 @@
+"""The form of the notebooks. Each rule returns its complaints; each is shown to complain about a bad notebook."""
+
+import copy
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+LONG, LONGEST, COLUMNS = 15, 20, 79  # lines of a code cell (usual, most), columns of a line (slides cut longer ones)
+
+
+def text(cell):
+    return "".join(cell["source"])
+
+
+def code_cells(nb):
+    return [(i, text(cell)) for i, cell in enumerate(nb["cells"]) if cell["cell_type"] == "code"]
+
+
+def is_valid_with_ids(nb, number):
+    ids = [cell.get("id") for cell in nb["cells"]]
+    if not all(ids) or len(set(ids)) < len(ids):
+        return ["a cell without an id, or two with the same"]
+    try:
+        nbformat.validate(nb)
+    except nbformat.ValidationError as error:
+        return [str(error).splitlines()[0]]
+    return []
+
+
+def is_stored_without_outputs(nb, number):
+    cells = [cell for cell in nb["cells"] if cell["cell_type"] == "code"]
+    stored = [text(c).split("\n")[0] for c in cells if c["outputs"] or c["execution_count"] is not None]
+    return stored + (["widget state"] if "widgets" in nb["metadata"] else [])
+
+
+def has_the_usual_kernel(nb, number):
+    kernel = nb["metadata"].get("kernelspec", {}).get("name")
+    return [] if kernel == "python3" else [f"kernel {kernel!r}: wanted python3"]
+
+
+def has_words_before_code(nb, number):
+    kinds = ["none"] + [cell["cell_type"] for cell in nb["cells"]]
+    return [f"cell {i}" for i, _ in code_cells(nb) if kinds[i] != "markdown"]
+
+
+def has_short_cells(nb, number):
+    sizes = {i: len(source.split("\n")) for i, source in code_cells(nb)}
+    complaints = [f"cell {i} has {size} lines" for i, size in sizes.items() if size > LONGEST]
+    if sum(size > LONG for size in sizes.values()) > 0.1 * len(sizes):
+        complaints.append(f"more than a tenth of the code cells has over {LONG} lines: {sizes}")
+    return complaints
+
+
+def has_short_lines(nb, number):
+    return [line for _, source in code_cells(nb) for line in source.split("\n") if len(line) > COLUMNS]
+
+
+def opens_with_title_objectives_and_budget(nb, number):
+    if nb["cells"][0]["cell_type"] != "markdown":
+        return ["the first cell is no markdown"]
+    first = text(nb["cells"][0])
+    wanted = {
+        f"a title '# {number} ...'": rf"\A# {number}\b.*\w",
+        "You will": r"You will",
+        "three objectives in a list": r"(?s)(^[-*] .*){3}",
+        "the time": r"\b\d+\s*(s|min|minutes?|seconds?)\b",
+        "the memory": r"(?i)\d\s*(MB|GB)\b.*memory|memory.*\d\s*(MB|GB)\b",
+    }
+    return [name for name, pattern in wanted.items() if not re.search(pattern, first, re.MULTILINE)]
+
+
+def ends_with_summary_and_next_step(nb, number):
+    words = "\n".join(text(cell) for cell in nb["cells"] if cell["cell_type"] == "markdown")
+    wanted = ["In this notebook", "What next"]
+    return [f"no section '{name}'" for name in wanted if not re.search(rf"^## {name}", words, re.MULTILINE)]
+
+
+def has_slide_types(nb, number):
+    types = [cell["metadata"].get("slideshow", {}).get("slide_type") for cell in nb["cells"]]
+    known = {"slide", "subslide", "fragment", "skip", "notes", "-"}
+    return [f"cell {i}: slide type {kind!r}" for i, kind in enumerate(types) if kind not in known]
+
+
+HACKS = {
+    "path hack": r"sys\.path|os\.chdir|^\s*%cd|PYTHONPATH",
+    "loads or installs": r"^\s*[%!].*\b(load|pip|conda|run)\b|^\s*!|subprocess",
+    "absolute path": r"""["'](/\w|~/|[A-Za-z]:[\\/])""",
+    "warnings filtered away": r"filterwarnings|simplefilter|%%capture",
+    "error swallowed": r"except[^\n]*:\s*(pass|\.\.\.)|except\s*:|suppress\(",
+    "breaks Run All": r"raise NotImplementedError",
+}
+
+
+def has_no_hacks(nb, number):
+    found = [
+        (name, i) for i, source in code_cells(nb) for name, p in HACKS.items() if re.search(p, source, re.MULTILINE)
+    ]
+    return [f"cell {i}: {name}" for name, i in found]
+
+
+def links_to_notebooks_that_exist(nb, number):
+    words = "\n".join(text(cell) for cell in nb["cells"] if cell["cell_type"] == "markdown")
+    return [link for link in re.findall(r"\]\(([^)#:]+\.ipynb)", words) if not (FOLDER / link).exists()]
+
+
+def numbering(names):
+    """Names are NN_lower_case.ipynb, counted from 00 without a hole."""
+    complaints = [name for name in names if not re.fullmatch(r"\d\d_[a-z0-9_]+\.ipynb", name)]
+    numbers = sorted(name[:2] for name in names)
+    return complaints + ([] if numbers == [f"{i:02d}" for i in range(len(names))] else [f"numbers {numbers}"])
+
+
+RULES = [
+    is_valid_with_ids,
+    is_stored_without_outputs,
+    has_the_usual_kernel,
+    has_words_before_code,
+    has_short_cells,
+    has_short_lines,
+    opens_with_title_objectives_and_budget,
+    ends_with_summary_and_next_step,
+    has_slide_types,
+    has_no_hacks,
+    links_to_notebooks_that_exist,
+]
+
+
+def test_there_are_notebooks_numbered_without_holes():
+    assert NOTEBOOKS
+    assert numbering([path.name for path in NOTEBOOKS]) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_notebook(path, rule):
+    assert rule(json.loads(path.read_text(encoding="utf-8")), int(path.name[:2])) == []
+
+
+def cell(kind, source):
+    new = {"cell_type": kind, "id": f"c{abs(hash(source))}", "metadata": {}, "source": source}
+    new["metadata"]["slideshow"] = {"slide_type": "slide"}
+    return new if kind == "markdown" else {**new, "outputs": [], "execution_count": None}
+
+
+TITLE = "# 7 A title\nYou will\n- see,\n- think,\n- act.\n\nTime: 3 minutes. Memory: 1.5 GB."
+GOOD = {
+    "nbformat": 4,
+    "nbformat_minor": 5,
+    "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}},
+    "cells": [
+        cell("markdown", TITLE),
+        cell("code", "theta = 1  # 'a/b'\nassert theta"),
+        cell("markdown", "## In this notebook\nA.\n\n## What next\nB, at https://example.org/x.ipynb."),
+    ],
+}
+
+
+def source(i, value):
+    def change(nb):
+        nb["cells"][i]["source"] = value
+
+    return change
+
+
+def set_at(*keys_and_value):
+    def change(nb):
+        *keys, last, value = keys_and_value
+        for key in keys:
+            nb = nb[key]
+        nb[last] = value
+
+    return change
+
+
+BAD = [
+    (is_valid_with_ids, set_at("cells", 1, "cell_type", "prose")),
+    (is_valid_with_ids, lambda nb: nb["cells"][0].pop("id")),
+    (is_valid_with_ids, lambda nb: nb["cells"].append(nb["cells"][0])),
+    (is_stored_without_outputs, set_at("cells", 1, "execution_count", 1)),
+    (
+        is_stored_without_outputs,
+        set_at("cells", 1, "outputs", [{"output_type": "stream", "name": "stdout", "text": ""}]),
+    ),
+    (is_stored_without_outputs, set_at("metadata", "widgets", {})),
+    (has_the_usual_kernel, set_at("metadata", {})),
+    (has_the_usual_kernel, set_at("metadata", "kernelspec", "name", "my-env")),
+    (has_words_before_code, lambda nb: nb["cells"].insert(1, nb["cells"][1])),
+    (has_words_before_code, lambda nb: nb["cells"].pop(0)),
+    (has_short_cells, source(1, "x\n" * 21)),
+    (has_short_cells, source(1, "x\n" * 16)),
+    (has_short_lines, source(1, "x" * 80)),
+    (opens_with_title_objectives_and_budget, lambda nb: nb["cells"].pop(0)),
+    (opens_with_title_objectives_and_budget, source(0, TITLE.replace("# 7", "# 8"))),
+    (opens_with_title_objectives_and_budget, source(0, TITLE.replace("You will", "We"))),
+    (opens_with_title_objectives_and_budget, source(0, TITLE.replace("- act.", ""))),
+    (opens_with_title_objectives_and_budget, source(0, TITLE.replace("3 minutes", "short"))),
+    (opens_with_title_objectives_and_budget, source(0, TITLE.replace("GB", "much"))),
+    (ends_with_summary_and_next_step, source(2, "## What next\nB.")),
+    (ends_with_summary_and_next_step, source(2, "## In this notebook\nWhat next")),
+    (has_slide_types, set_at("cells", 2, "metadata", {})),
+    (has_slide_types, set_at("cells", 2, "metadata", "slideshow", "slide_type", "page")),
+    (has_no_hacks, source(1, "import sys\nsys.path.append('..')")),
+    (has_no_hacks, source(1, "os.chdir('..')")),
+    (has_no_hacks, source(1, "%load snippets/a.py")),
+    (has_no_hacks, source(1, "%pip install petcourse")),
+    (has_no_hacks, source(1, "!ls")),
+    (has_no_hacks, source(1, "open('/data/subject.bin')")),
+    (has_no_hacks, source(1, "open('C:\\\\data')")),
+    (has_no_hacks, source(1, "warnings.filterwarnings('ignore')")),
+    (has_no_hacks, source(1, "try:\n    f()\nexcept ValueError:\n    pass")),
+    (has_no_hacks, source(1, "raise NotImplementedError")),
+    (links_to_notebooks_that_exist, source(2, "[next](99_nowhere.ipynb)")),
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_a_good_notebook_passes(rule):
+    assert rule(copy.deepcopy(GOOD), 7) == []
+
+
+@pytest.mark.parametrize(("rule", "change"), BAD, ids=[f"{rule.__name__}-{i}" for i, (rule, _) in enumerate(BAD)])
+def test_a_bad_notebook_is_noticed(rule, change):
+    nb = copy.deepcopy(GOOD)
+    change(nb)
+    assert rule(nb, 7)
+
+
+def test_every_rule_has_a_bad_example():
+    assert {rule for rule, _ in BAD} == set(RULES)
+
+
+@pytest.mark.parametrize(
+    "names", [["01_a.ipynb"], ["00_a.ipynb", "02_b.ipynb"], ["00_a.ipynb", "00_b.ipynb"], ["00 A.ipynb"]]
+)
+def test_bad_numbering_is_noticed(names):
+    assert numbering(names)
+    assert numbering(["00_a.ipynb", "01_b.ipynb"]) == []
