@@ -6,6 +6,7 @@ PY := .venv/bin/python
 STAMP := .venv/.installed
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 VERSION = import sys; print("%d.%d" % sys.version_info[:2])
+version = $(shell { $(1) -c '$(VERSION)'; } 2>/dev/null)
 # A cell may take 30 minutes; a kernel that died is found out after that, not after nbval's longer default.
 PYTEST := $(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=1800 tests $(NOTEBOOKS)
 # Tests and runs compute their results anew: each starts with an empty results cache of its own.
@@ -47,23 +48,20 @@ clean:  ## remove what was built (not .venv: delete that folder by hand)
 # JupyterLab refuses to start as root (a container) unless told; it listens on the loopback only, with a token.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-# Another Python asked for than .venv has: make .venv anew, however fresh the stamp.
-ifneq ($(PYTHON),)
-ifneq ($(shell $(PYTHON) -c '$(VERSION)' 2>&1),$(shell $(PY) -c '$(VERSION)' 2>&1))
+# .venv is kept if its Python runs and is the one asked for, if any; if not, it is made anew, however fresh the stamp.
+HAVE := $(filter 3.11 3.12 3.13,$(call version,$(PY)))
+KEEP := $(filter $(if $(PYTHON),$(call version,$(PYTHON)),$(HAVE)),$(HAVE))
+ifeq ($(KEEP),)
 .PHONY: $(STAMP)
 endif
-endif
 
-# A candidate must run and be of a tested version: a pyenv shim may exist and still fail. A .venv that works is kept,
-# a half-made one (no interpreter, no pip, another version) is made anew; the stamp is written last.
+# A candidate must run and be of a tested version: a pyenv shim may exist and still fail. The stamp is written last.
 $(STAMP): pyproject.toml constraints.txt
-	@for p in $(CANDIDATES); do case "$$($$p -c '$(VERSION)' 2>/dev/null)" in 3.11|3.12|3.13) python=$$p; break;; esac; done; \
-	if [ -z "$$python" ]; then \
-	  echo "None of these is a working Python 3.11, 3.12 or 3.13: $(CANDIDATES); install one or name it with make PYTHON=/path/to/python3.12." >&2; exit 1; fi; \
-	have=$$($(PY) -c 'import pip; $(VERSION)' 2>/dev/null); \
-	case "$$have,$(PYTHON)" in 3.11,|3.12,|3.13,) ;; \
-	  "$$($$python -c '$(VERSION)'),$(PYTHON)") ;; \
-	  *) echo "Making .venv with $$python"; $$python -m venv --clear .venv || exit 1;; esac
+	@if [ -z "$(KEEP)" ] || ! $(PY) -c 'import pip' 2>/dev/null; then \
+	  for p in $(CANDIDATES); do case "$$($$p -c '$(VERSION)' 2>/dev/null)" in 3.11|3.12|3.13) python=$$p; break;; esac; done; \
+	  if [ -z "$$python" ]; then \
+	    echo "None of these is a working Python 3.11, 3.12 or 3.13: $(CANDIDATES); install one, or name it: make PYTHON=/path/to/python3.12." >&2; exit 1; fi; \
+	  echo "Making .venv with $$python"; $$python -m venv --clear .venv; fi
 	@echo "Installing the tested versions into .venv (a minute or two, about 1.2 GB)"
 	$(PY) -m pip install --quiet --constraint constraints.txt --editable ".[test]"
 	@touch $@
