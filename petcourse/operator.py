@@ -1,0 +1,125 @@
+"""Linear operators that read like the formula: ``P = A @ X @ H``, ``P @ theta``, ``P.T @ m``.
+
+They are PyLops operators (Ravasi 2020, doi:10.1016/j.softx.2019.100361) and work with its solvers and its dot test.
+What is added here: arrays keep their shape, everything is float32, a wrong array is refused in one sentence, and the
+transpose of a real operator makes no copies.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import psutil
+from pylops import LinearOperator
+
+
+class Operator(LinearOperator):
+    """A real linear operator between arrays of fixed shapes; subclasses write ``forward`` and ``back``.
+
+    Parameters
+    ----------
+    dims, dimsd : tuple of int
+        Shape of what it is applied to, and of the result.
+    name : str
+        How error messages call it.
+    """
+
+    def __init__(self, dims, dimsd, name):
+        super().__init__(dtype=np.dtype(np.float32), dims=dims, dimsd=dimsd, name=name)
+
+    def dot(self, x):
+        """Apply to an array of shape ``dims`` (or its flat form), or compose with another operator."""
+        if isinstance(x, Operator):
+            return Product(self, x)
+        if hasattr(x, "shape") and not isinstance(x, LinearOperator):
+            size = int(np.prod(self.dims))
+            if x.shape not in (self.dims, (size,)):
+                raise ValueError(
+                    f"{self.name} was given an array of shape {x.shape} and works on {self.dims}: "
+                    "use the projector and the image of one scanner, with axes (z, y, x) and (plane, angle, bin)."
+                )
+        return super().dot(x)
+
+    def _matvec(self, x):
+        return self.forward(self._checked(x, self.dims)).ravel()
+
+    def _rmatvec(self, y):
+        return self.back(self._checked(y, self.dimsd)).ravel()
+
+    def _checked(self, x, shape):
+        if x.dtype != np.float32:
+            raise TypeError(f"{self.name} was given {x.dtype} and works on float32: pass x.astype(np.float32).")
+        if not np.isfinite(x.sum()) and not np.isfinite(x).all():
+            bad = np.count_nonzero(~np.isfinite(x))
+            raise ValueError(
+                f"{self.name} was given {bad} values that are NaN or infinite: find where they arise, "
+                "most often a division by a zero in dead bins or outside the field of view."
+            )
+        return x.reshape(shape)
+
+    def _adjoint(self):
+        return Transpose(self)
+
+    _transpose = _adjoint
+
+
+class Transpose(Operator):
+    """The transpose of an operator."""
+
+    def __init__(self, of):
+        self.of = of
+        self.forward, self.back = of.back, of.forward
+        super().__init__(of.dimsd, of.dims, f"{of.name}.T")
+
+    def _adjoint(self):
+        return self.of
+
+    _transpose = _adjoint
+
+
+class Product(Operator):
+    """Two operators one after the other: ``(A @ B) @ x = A @ (B @ x)``."""
+
+    def __init__(self, left, right):
+        if left.dims != right.dimsd:
+            raise ValueError(
+                f"{left.name} works on {left.dims} and {right.name} gives {right.dimsd}: build both for one scanner."
+            )
+        self.left, self.right = left, right
+        super().__init__(right.dims, left.dimsd, f"{left.name} @ {right.name}")
+
+    def forward(self, x):
+        return self.left.forward(self.right.forward(x))
+
+    def back(self, y):
+        return self.right.back(self.left.back(y))
+
+    def _adjoint(self):
+        return Product(self.right.T, self.left.T)
+
+    _transpose = _adjoint
+
+
+def require_memory(needed, what):
+    """Refuse work that does not fit into the free memory, before anything is allocated.
+
+    Parameters
+    ----------
+    needed : int
+        Bytes.
+    what : str
+        What is about to be made.
+
+    Raises
+    ------
+    MemoryError
+        With what is needed, what is free and what to do. A container's limit (cgroup v2) counts as well.
+    """
+    free = psutil.virtual_memory().available
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if limit.exists() and used.exists() and limit.read_text().strip() != "max":
+        free = min(free, int(limit.read_text()) - int(used.read_text()))
+    if needed > free:
+        raise MemoryError(
+            f"{what} needs {needed / 2**20:.0f} MiB and {free / 2**20:.0f} MiB are free: close other notebooks "
+            "or take a shorter scanner, such as Scanner.mmr(rings=16)."
+        )

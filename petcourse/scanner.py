@@ -1,0 +1,198 @@
+"""The Siemens Biograph mMR as plain numbers: crystals, bins, rings and voxels.
+
+Nothing here computes a projection; these are the facts that a projection is computed from. Lengths are in mm.
+The numbers are those published with the mMR support of STIR (Thielemans 2012, doi:10.1088/0031-9155/57/4/867) and
+NiftyPET (Markiewicz 2018, doi:10.1007/s12021-017-9352-y), and the scanner is described by Delso 2011
+(doi:10.2967/jnumed.111.092726).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """A cylindrical PET scanner with flat detector blocks; the defaults are the mMR.
+
+    Attributes
+    ----------
+    rings, ring_pitch : int, float
+        Number of crystal rings and their distance [mm].
+    radius : float
+        Distance from the axis to a block's effective face: inner radius plus depth of interaction [mm].
+    blocks, block_crystals, block_width : int, int, float
+        Blocks in a ring, live crystals in a block, and a block's width [mm]. Each block is followed by one gap of
+        a crystal's size, so that a ring has ``blocks * (block_crystals + 1)`` slots.
+    block_angle, first_angle : float
+        Angle from a block to the next, and of the centre of block 0 before the top [rad].
+    bins : int
+        Radial bins of a sinogram row.
+    span, max_ring_difference : int
+        Axial compression, and the largest ring difference that is kept.
+    columns : int
+        Voxels along x and along y.
+    column_width : float
+        Size of a voxel along x and along y [mm].
+    fov_radius : float
+        Radius within which every live bin sees the image [mm].
+    """
+
+    rings: int = 64
+    ring_pitch: float = 4.0625
+    radius: float = 334.7
+    blocks: int = 56
+    block_crystals: int = 8
+    block_width: float = 32.09
+    block_angle: float = 0.1122
+    first_angle: float = 0.1122 / 2 + 0.001
+    bins: int = 344
+    span: int = 11
+    max_ring_difference: int = 60
+    columns: int = 344
+    column_width: float = 2.08626
+    fov_radius: float = 298.3
+
+    def __post_init__(self):
+        slots = self.blocks * (self.block_crystals + 1)
+        if min(self.rings, self.blocks, self.block_crystals, self.bins, self.columns) < 1:
+            raise ValueError("a Scanner needs at least one ring, block, crystal, bin and column: give positive numbers.")
+        if slots % 2 or not self.bins % 2 == 0 or self.bins > slots - 2:
+            raise ValueError(
+                f"{self.bins} bins with {slots} crystal slots in a ring do not make a sinogram: both must be even, and "
+                f"bins at most {slots - 2}; change bins, blocks or block_crystals."
+            )
+        if self.span < 1 or self.span % 2 == 0:
+            raise ValueError(f"span is {self.span}, but axial compression has an odd span: use 1, 3, ... or 11.")
+        if not 0 <= self.max_ring_difference < self.rings:
+            raise ValueError(
+                f"max_ring_difference is {self.max_ring_difference} with {self.rings} rings: "
+                f"give a number from 0 to {self.rings - 1}."
+            )
+
+    @classmethod
+    def mmr(cls, rings=64):
+        """The mMR, whole or with its central ``rings`` rings only, for small machines and quick tests.
+
+        A shorter mMR keeps the span-11 segments that are complete in it: 60 as the largest ring difference with
+        61 rings or more, then 49, 38, 27, 16 and 5.
+
+        Parameters
+        ----------
+        rings : int
+            1 to 64.
+        """
+        if not 1 <= rings <= 64:
+            raise ValueError(f"the mMR has 64 rings and {rings} were asked for: give a number from 1 to 64.")
+        complete = 5 + 11 * ((rings - 6) // 11) if rings > 5 else rings - 1
+        return replace(cls(), rings=rings, max_ring_difference=min(60, complete))
+
+    @property
+    def slots(self):
+        """Crystal slots in a ring, gaps included: 504."""
+        return self.blocks * (self.block_crystals + 1)
+
+    @property
+    def angles(self):
+        """Angles of a sinogram: 252."""
+        return self.slots // 2
+
+    @property
+    def image_shape(self):
+        """Voxels along (z, y, x): (127, 344, 344)."""
+        return (2 * self.rings - 1, self.columns, self.columns)
+
+    @property
+    def voxel(self):
+        """Voxel size along (z, y, x) in mm: half a ring pitch, and twice the column width."""
+        return (self.ring_pitch / 2, self.column_width, self.column_width)
+
+    @property
+    def sinogram_shape(self):
+        """(planes, angles, bins): (837, 252, 344)."""
+        return (sum(s.planes for s in self.segments()), self.angles, self.bins)
+
+    def axes(self):
+        """Voxel centres along z, y and x in mm, from the scanner's centre; y points up, so it falls with the row."""
+        z, y, x = ((np.arange(n) - (n - 1) / 2) * d for n, d in zip(self.image_shape, self.voxel, strict=True))
+        return z, -y, x
+
+    def crystals(self):
+        """Where a LOR ends on each crystal.
+
+        Returns
+        -------
+        xy : (slots, 2) float64
+            In mm, x to the right and y up, clockwise from the top. The slot behind each block's crystals is the gap.
+        """
+        block, n = np.divmod(np.arange(self.slots), self.block_crystals + 1)
+        phi = np.pi / 2 - self.first_angle - self.block_angle * block
+        along = self.block_width / 2 - (n + 0.5) * self.block_width / self.block_crystals
+        return np.stack(
+            [self.radius * np.cos(phi) - along * np.sin(phi), self.radius * np.sin(phi) + along * np.cos(phi)], axis=1
+        )
+
+    def bin_crystals(self):
+        """The pair of crystals that makes each bin of a sinogram.
+
+        Returns
+        -------
+        c0, c1 : (angles, bins) int64
+            Crystal slots; ``(c1 - c0) mod slots`` is the bin plus a constant.
+        """
+        a = np.arange(self.angles)[:, None]
+        t = np.arange(self.bins) - self.bins // 2
+        return (a + self.slots // 2 - 1 + (-t // 2)) % self.slots, (a - 1 + t // 2) % self.slots
+
+    def live(self):
+        """Bins whose two crystals exist: (angles, bins) bool. The others end in a gap and never count."""
+        c0, c1 = self.bin_crystals()
+        gap = self.block_crystals
+        return (c0 % (gap + 1) != gap) & (c1 % (gap + 1) != gap)
+
+    def segments(self):
+        """Segments of ring differences in storage order 0, -1, +1, -2, +2, ..., as a list of `Segment`."""
+        half = self.span // 2
+        found, first = [], 0
+        for n in range((self.max_ring_difference + half) // self.span + 1):
+            lo, hi = n * self.span - half, min(n * self.span + half, self.max_ring_difference)
+            least = max(lo, -hi, 0)  # smallest |ring difference|, hence the first plane
+            for sign in (-1, 1) if n else (1,):
+                d = sorted((sign * lo, sign * hi)) if n else (-hi, hi)
+                found.append(Segment(d[0], d[1], (d[0] + d[1]) / 2, first, 2 * self.rings - 1 - 2 * least, least))
+                first += found[-1].planes
+        return found
+
+    def multiplicity(self):
+        """Ring pairs merged into each plane: (planes,) int64; 4084 in all for the mMR."""
+        count = np.zeros(self.sinogram_shape[0], int)
+        ring = np.arange(self.rings)
+        total, difference = np.add.outer(ring, ring), np.subtract.outer(ring, ring)
+        for s in self.segments():
+            pairs = total[(difference >= s.lowest) & (difference <= s.highest)]
+            np.add.at(count, s.first + pairs - s.offset, 1)
+        return count
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Planes that share a range of ring differences ``ring(c0) - ring(c1)``.
+
+    Attributes
+    ----------
+    lowest, highest : int
+        Range of ring differences, ends included.
+    mean : float
+        Mean ring difference: the one that a plane's ray takes.
+    first, planes : int
+        First plane of the segment in the sinogram, and the number of its planes.
+    offset : int
+        Image plane at which the LORs of the first plane cross the middle.
+    """
+
+    lowest: int
+    highest: int
+    mean: float
+    first: int
+    planes: int
+    offset: int
