@@ -34,7 +34,7 @@ run: $(STAMP)  ## execute all notebooks in order at full size; HTML pages are le
 
 lint: $(STAMP)  ## ruff: mistakes everywhere, layout in the Python files
 	$(PY) -m ruff check .
-	$(PY) -m ruff format --check petcourse tests benchmarks
+	$(PY) -m ruff format --check .
 
 constraints: $(STAMP)  ## renew constraints.txt from the ranges in pyproject.toml (one list for every Python and system)
 	$(PY) -m pip install --quiet uv
@@ -43,7 +43,7 @@ constraints: $(STAMP)  ## renew constraints.txt from the ranges in pyproject.tom
 
 clean:  ## remove what was built (not .venv: delete that folder by hand)
 	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
-	find petcourse tests benchmarks -name __pycache__ -type d -exec rm -rf {} +
+	find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # JupyterLab refuses to start as root (a container) unless told; it listens on the loopback only, with a token.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
