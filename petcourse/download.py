@@ -1,8 +1,7 @@
 """Finds, downloads and verifies the raw files of BrainWeb's twenty subjects.
 
-The subjects are those of Aubert-Broche 2006 (doi:10.1109/TMI.2006.883453), made with the methods of Collins 1998
-(doi:10.1109/42.712135) and served by BrainWeb: Cocosco 1997, "BrainWeb: Online interface to a 3D MRI simulated brain
-database", NeuroImage 5(4) part 2, S425. Their addresses come from the `brainweb` package.
+The subjects: Aubert-Broche 2006 (doi:10.1109/TMI.2006.883453) and Collins 1998 (doi:10.1109/42.712135); the server:
+Cocosco 1997, "BrainWeb: Online interface to a 3D MRI simulated brain database", NeuroImage 5(4) part 2, S425.
 """
 
 import gzip
@@ -36,21 +35,18 @@ def file_name(number):
 def folders(folder=None):
     """Folders to look for subjects in: `folder` alone if given, else PETCOURSE_BRAINWEB's (if set) and brainweb's cache.
 
-    Raises
-    ------
-    FileNotFoundError
-        If a folder that was asked for is missing or holds no subject.
+    FileNotFoundError says that a folder that was asked for is missing or holds no subject.
     """
     variable = os.environ.get("PETCOURSE_BRAINWEB")
     asked = folder or variable
     if not asked:
         return [CACHE.expanduser()]
-    source = "the argument folder" if folder else "the environment variable PETCOURSE_BRAINWEB"
     asked = Path(asked).expanduser()
     if not any((asked / file_name(n)).is_file() for n in SUMS):
         raise FileNotFoundError(
-            f"{source} names {str(asked)!r}, which {'holds no' if asked.is_dir() else 'is not a folder with'} BrainWeb "
-            f"subject: name a folder with files such as {file_name(4)}, or leave it out."
+            f"{'folder' if folder else 'PETCOURSE_BRAINWEB'} is {str(asked)!r}, which "
+            f"{'holds no BrainWeb subject' if asked.is_dir() else 'is no folder'}: name one with files such as "
+            f"{file_name(4)}, or leave it out."
         )
     return [asked] if folder else [asked, CACHE.expanduser()]
 
@@ -70,20 +66,13 @@ def read_labels(path, number):
     Parameters
     ----------
     path : path-like
-        Gzip file of little-endian uint16, (362, 434, 362) in (z, y, x).
     number : int
-        The subject that it should hold.
+        The subject that it should hold; ValueError says that it is not, or not wholly, that subject.
 
     Returns
     -------
     labels : (362, 434, 362) uint8
-        0 background, 1 CSF, 2 grey matter, 3 white matter, 4 fat, 5 muscle, 6 muscle/skin, 7 skull, 8 vessels,
-        9 around fat, 10 dura, 11 marrow.
-
-    Raises
-    ------
-    ValueError
-        If the file is not, or not wholly, that subject.
+        Indices into `petcourse.phantom.TISSUES`.
     """
     label_of = np.full(256, 255, np.uint8)
     label_of[np.rint(np.arange(12) * 4095 / 255).astype(int)] = np.arange(12)
@@ -107,15 +96,15 @@ def read_labels(path, number):
         if number == 4 or found in SUMS.values() or labels.max() > 11:
             raise ValueError(facts)
         warnings.warn(
-            f"{facts}: size and values are those of a subject, and the sum was made from BrainWeb's MINC files rather "
-            "than from a download, so it is used; look at it before you trust it.",
+            f"{facts}: it has a subject's size and values, and the sum comes from BrainWeb's MINC files rather than from "
+            "a download, so it is used; look at it before you trust it.",
             stacklevel=2,
         )
     return labels.reshape(SHAPE)
 
 
 def load_labels(number, folder=None):
-    """Verified labels of a subject from a local folder, brainweb's cache, or BrainWeb itself.
+    """Labels of a subject, as `read_labels`, from a local folder, brainweb's cache, or BrainWeb itself.
 
     A damaged file in the cache is replaced by a download; one in a folder that was asked for is refused.
 
@@ -124,26 +113,16 @@ def load_labels(number, folder=None):
     number : int
         4, 5, 6, 18, 20, 38 or 41 to 54.
     folder : path-like, optional
-        Where to look; else the environment variable PETCOURSE_BRAINWEB, then ``~/.brainweb``, then the network.
-
-    Returns
-    -------
-    labels : (362, 434, 362) uint8
-        As `read_labels`.
+        Where to look; else in PETCOURSE_BRAINWEB (an environment variable), ``~/.brainweb`` and the network.
 
     Raises
     ------
-    ValueError
-        If there is no such subject, or its file is damaged and may not be replaced.
-    FileNotFoundError
-        If `folder` lacks it.
-    ConnectionError
-        If it is nowhere on this machine and cannot be downloaded.
-    OSError
-        If it cannot be stored.
+    ValueError, FileNotFoundError, ConnectionError, OSError
+        If there is no such subject or its file is damaged, `folder` lacks it, it cannot be downloaded, or not stored.
     """
     if number not in SUMS:
         raise ValueError(f"BrainWeb has no subject {number!r}: choose from {', '.join(map(str, SUMS))}.")
+    number = int(number)  # 4.0 is 4
     cache = CACHE.expanduser()
     for place in folders(folder):
         path = place / file_name(number)
@@ -164,7 +143,8 @@ def load_labels(number, folder=None):
 def _download(number, cache):
     import requests
 
-    url, name = brainweb().LINKS[file_name(number)], file_name(number)
+    name = file_name(number)
+    url = brainweb().LINKS[name]
     part = cache / f".{name}.{os.getpid()}.part"
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -181,8 +161,8 @@ def _download(number, cache):
         os.replace(part, cache / name)
     except (requests.RequestException, ValueError) as error:
         raise ConnectionError(
-            f"BrainWeb subject {number} could not be downloaded ({error}): try again with a network, put {name} into "
-            f"{cache}, or use load_subject('embedded')."
+            f"BrainWeb subject {number} could not be downloaded ({type(error).__name__}: {str(error)[:200]}): try again "
+            f"with a network, put {name} into {cache}, or use load_subject('embedded')."
         ) from error
     except OSError as error:
         raise OSError(
@@ -202,8 +182,8 @@ def _fetch(url, path, name):
     # "identity": the body is a gzip file already and must arrive as it is
     with requests.get(url, stream=True, timeout=TIMEOUT, headers={"Accept-Encoding": "identity"}) as answer:
         answer.raise_for_status()
-        total = int(answer.headers.get("Content-Length") or 0) or None
-        with open(path, "wb") as file, tqdm(desc=name, total=total, unit="B", unit_scale=True) as bar:
+        total = int(answer.headers.get("Content-Length", 0))
+        with open(path, "wb") as file, tqdm(desc=name, total=total or None, unit="B", unit_scale=True) as bar:
             for chunk in answer.iter_content(1 << 16):
                 file.write(chunk)
                 bar.update(len(chunk))

@@ -9,7 +9,7 @@ from petcourse import download
 DIAMETERS = {20: "cold", 15: "hot", 10: "hot", 8: "hot", 7: "cold", 5: "hot"}  # mm; 15, 8, 7 and 5 as in brainweb
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lesion:
     """A sphere in the PET image.
 

@@ -21,7 +21,7 @@ EMBEDDED = Path(__file__).parent / "data" / "colin27_labels.npz"
 TEXTURE = (1.0, 0, 0.75, 0.75)  # random structure of PET, mu, T1, T2, as in brainweb
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Subject:
     """Images of one head, all of the scanner's `image_shape`, axes (z, y, x); row 0 is the front of the head.
 
@@ -123,15 +123,16 @@ def _anatomy(number, folder):
     """Name, labels (uint8, rows from the back of the head to its front) and their spacing in mm."""
     if number is None:
         local = download.local_subjects(folder)
-        reason = "There is no BrainWeb subject on this machine"
+        reason = "There is no BrainWeb subject on this machine."
         try:
             if local:
                 return _anatomy(local[0], folder)
         except ConnectionError as error:  # a damaged file in the cache, and no network to replace it
             reason = str(error)
-        print(f"{reason}: this is the embedded phantom (Colin27); load_subject(4) fetches BrainWeb's subject 04.")
+        print(f"{reason} This is the embedded phantom (Colin27); load_subject(4) fetches BrainWeb's subject 04.")
     elif number != "embedded":
-        return f"BrainWeb {number:02d}", download.load_labels(number, folder), 0.5
+        labels = download.load_labels(number, folder)
+        return f"BrainWeb {int(number):02d}", labels, 0.5
     with np.load(EMBEDDED) as file:
         return "embedded phantom (Colin27)", file["labels"], 1.0
 
