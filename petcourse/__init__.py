@@ -14,6 +14,7 @@ _MODULE_OF = {
     "PSF": "psf",
     "load_subject": "phantom",
     "simulate": "simulation",
+    "mlem": "mlem",
     "volshow": "viewer",
     "cached": "cache",
 }

@@ -1,0 +1,64 @@
+"""From an image to measured counts: ``m ~ Poisson(t + r)`` with trues ``t = P @ theta`` and randoms ``r``."""
+
+import numpy as np
+from tqdm.auto import tqdm
+
+
+def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
+    """Measure an image once.
+
+    The image is scaled such that the *sinogram* holds ``counts`` trues. (Scaling the image's own sum instead gives a
+    sinogram of some 1e10 counts, nearly free of noise.) Randoms are the same in every live bin, a simplification: in
+    a scanner they follow the rates of the crystals.
+
+    Parameters
+    ----------
+    P : Operator
+        From image to mean trues, for example ``A @ X @ H``.
+    theta : (z, y, x) float32
+        Activity, in any unit.
+    live : (angle, bin) bool
+        Bins that can count: `Scanner.live`.
+    counts : float
+        Trues expected in the whole sinogram.
+    randoms : float
+        Part of all counts that are randoms, 0 to less than 1.
+    seed : int
+        Of the Poisson noise.
+
+    Returns
+    -------
+    m : (plane, angle, bin) uint8 or uint16 (or larger, if need be)
+        Measured counts, in the smallest integer type that holds them.
+    r : (1, angle, bin) float32
+        Mean randoms: what a bin of any plane expects.
+    scale : float
+        What ``theta`` was multiplied with: compare a reconstruction with ``scale * theta``.
+
+    Raises
+    ------
+    ValueError
+        If the image is negative or empty, or ``counts`` or ``randoms`` is out of range.
+    """
+    if not (0 < counts < np.inf and 0 <= randoms < 1):
+        raise ValueError(
+            f"{counts:g} counts with a part of {randoms:g} randoms were asked for: "
+            "give more than 0 counts, and a part from 0 to less than 1."
+        )
+    if theta.min() < 0 or not theta.any():
+        raise ValueError(
+            f"the image to measure lies between {theta.min():g} and {theta.max():g}: "
+            "activity is nowhere negative and somewhere positive."
+        )
+    expected = P @ theta
+    scale = counts / expected.sum(dtype=np.float64)
+    flat = counts * randoms / (1 - randoms) / (len(expected) * np.count_nonzero(live))
+    r = (flat * live[np.newaxis]).astype(np.float32)
+    m = np.empty(expected.shape, np.uint8)
+    rng = np.random.default_rng(seed)
+    for plane, trues in enumerate(tqdm(expected, desc="measuring", unit="plane", leave=False)):
+        counts = rng.poisson(scale * trues + r[0])
+        if counts.max() > np.iinfo(m.dtype).max:
+            m = m.astype(np.min_scalar_type(counts.max()))
+        m[plane] = counts
+    return m, r, float(scale)
