@@ -5,33 +5,33 @@
 // an exported page and a slide, where there is neither a kernel nor a network.
 //
 // data = {alt, ncols, voxel: [dz, dy, dx], slice, frame,
-//         sliders: [{key: "slice" or "frame", name, count}],
+//         sliders: [["slice", count, name], ["frame", count, name]],
 //         panels: [{title, unit, lo, hi, below, above, exact, digits, error, bar, ticks: [[value, text]],
 //                   shape: [frames, z, y, x], colours: base64 of 256 x RGB, voxels: base64 of zlib of uint8}]}
 
 // Text takes the colour of the page around it, which is right in a light theme, a dark one and on a slide alike.
 const CSS = `
-.pv { font: 13px/1.35 var(--jp-ui-font-family, system-ui, sans-serif); color: inherit; box-sizing: border-box;
+.pv { font: 13px/1.35 var(--jp-ui-font-family, system-ui, sans-serif); color: inherit; width: fit-content;
       max-width: 100%; padding: 2px; }
 .pv * { box-sizing: border-box; }
-.pv-panels { display: grid; gap: 10px 14px; }
-.pv-panel { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 3px 5px; min-width: 0; }
-.pv-title { grid-column: 1; font-weight: 600; text-align: center; min-height: 1.35em;
-            overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.pv-panels { display: grid; gap: 8px 0; }
+/* Each panel takes its columns, picture and colour bar, from the grid: so all pictures are equally wide. */
+.pv-panel { display: grid; grid-column: span 2; grid-template-columns: subgrid; gap: 3px 0; padding-right: 12px; }
+.pv-title { font-weight: 600; text-align: center; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .pv-image { grid-column: 1; display: block; width: 100%; cursor: crosshair; touch-action: pan-y; }
-.pv-bar { grid-column: 2; position: relative; width: 10px; margin: 0 58px 0 0; }
-.pv-bar canvas { display: block; position: absolute; width: 100%; height: 100%; }
-.pv-tick { position: absolute; left: 100%; transform: translateY(50%); padding-left: 8px; font-size: 11px;
+.pv-bar { grid-column: 2; position: relative; }
+.pv-bar canvas { display: block; position: absolute; left: 5px; width: 10px; height: 100%; }
+.pv-tick { position: absolute; left: 15px; transform: translateY(50%); padding-left: 7px; font-size: 11px;
            line-height: 1; white-space: nowrap; }
 .pv-tick::before { content: ""; position: absolute; left: 0; top: 50%; width: 4px; border-top: 1px solid; }
-.pv-unit { position: absolute; left: 52px; top: 50%; font-size: 11px; line-height: 1; white-space: nowrap;
-           writing-mode: vertical-rl; transform: translate(-50%, -50%) rotate(180deg); }
+.pv-unit { position: absolute; right: 0; top: 50%; font-size: 11px; line-height: 1; white-space: nowrap;
+           writing-mode: vertical-rl; transform: translateY(-50%) rotate(180deg); }
 .pv-value { grid-column: 1; min-height: 1.35em; text-align: center; overflow: hidden; white-space: nowrap; }
 .pv-controls { display: grid; grid-template-columns: max-content minmax(60px, 1fr) max-content; gap: 4px 10px;
                align-items: center; margin-top: 4px; }
 .pv-controls label { display: contents; }
 .pv output, .pv-tick { font-variant-numeric: tabular-nums; }
-.pv-where { grid-column: 1 / -1; min-height: 1.35em; opacity: 0.75; }
+.pv-where { grid-column: 1 / -1; opacity: 0.75; }
 .pv input[type=range] { appearance: none; -webkit-appearance: none; width: 100%; height: 20px; margin: 0; padding: 0;
                         background: none; color: inherit; cursor: pointer; }
 .pv input::-webkit-slider-runnable-track { height: 4px; border-radius: 2px;
@@ -44,6 +44,8 @@ const CSS = `
                               background: var(--jp-brand-color1, #1976d2); }
 .pv input:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px; border-radius: 4px; }
 `;
+
+const HINT = "Point at a voxel for its value. Wheel or arrow keys change the slice.";
 
 // Every text goes through textContent: a title is never parsed as HTML.
 function add(parent, tag, className = "", text = "") {
@@ -87,6 +89,8 @@ function paint(canvas, width, height, codes, table) {
 
 function addBar(parent, panel) {
   const bar = add(parent, "div", "pv-bar");
+  const longest = Math.max(...panel.ticks.map(([, text]) => text.length));
+  bar.style.width = `${24 + 7 * longest + (panel.unit ? 16 : 0)}px`;
   bar.setAttribute("role", "img");
   bar.setAttribute("aria-label", `colour bar from ${panel.lo} to ${panel.hi} ${panel.unit}`);
   paint(add(bar, "canvas"), 1, 256, Uint8Array.from({ length: 256 }, (_, i) => 255 - i), panel.table);
@@ -96,7 +100,7 @@ function addBar(parent, panel) {
   add(bar, "span", "pv-unit", panel.unit);
 }
 
-function addPanel(parent, panel, voxel, anyBar) {
+function addPanel(parent, panel, voxel) {
   const [, , height, width] = panel.shape;
   const box = add(parent, "div", "pv-panel");
   box.setAttribute("role", "group");
@@ -106,34 +110,32 @@ function addPanel(parent, panel, voxel, anyBar) {
   panel.canvas.setAttribute("role", "img");
   panel.canvas.style.aspectRatio = `${width * voxel[2]} / ${height * voxel[1]}`;
   if (panel.bar) addBar(box, panel);
-  else if (anyBar) add(box, "div", "pv-bar"); // empty: keeps the pictures of a row equally wide
   panel.value = add(box, "output", "pv-value");
   panel.value.setAttribute("aria-live", "off"); // it follows the mouse: read aloud, it would never stop
-  panel.value.title = panel.exact ? "exact" : `stored in 8 bits: within ${panel.error} ${panel.unit} of the array's value`;
+  panel.value.title = panel.exact ? "exact" : `8 bits: within ${panel.error} ${panel.unit} of the array's value`;
   // Enlarged voxels are shown as they are; shrunk ones are averaged, for dropping rows would invent patterns.
   new ResizeObserver(() => {
     panel.canvas.style.imageRendering = panel.canvas.clientWidth >= width ? "pixelated" : "auto";
   }).observe(panel.canvas);
 }
 
-// The control of `data-lm-suppress-shortcuts`: without it JupyterLab takes the arrow keys for its own.
-function addSlider(parent, { key, name, count }, set) {
+// Without `data-lm-suppress-shortcuts` on the input itself JupyterLab takes the arrow keys for its own.
+function addSlider(parent, [key, count, name], set) {
   const label = add(parent, "label");
   add(label, "span", "", name);
   const input = add(label, "input");
   Object.assign(input, { type: "range", min: 0, max: count - 1, step: 1 });
-  input.dataset.key = key;
   input.dataset.lmSuppressShortcuts = "true";
   input.setAttribute("aria-label", name);
   input.addEventListener("input", () => set({ [key]: Number(input.value) }));
-  return { input, count, name, place: add(label, "output", "pv-place") };
+  return { key, input, count, name, place: add(label, "output", "pv-place") };
 }
 
 function valueText(panel, code) {
   const value = panel.lo + ((panel.hi - panel.lo) * code) / 255;
   const bound = (code === 255 && panel.above && "≥ ") || (code === 0 && panel.below && "≤ ") || "";
   const number = panel.exact ? String(Math.round(value)) : String(Number(value.toPrecision(panel.digits)));
-  return `${bound}${number.replace("-", "−")} ${panel.unit}`.trim();
+  return `${bound}${number} ${panel.unit}`.trim();
 }
 
 async function show(root, data) {
@@ -143,7 +145,7 @@ async function show(root, data) {
     return build(root, data, data.panels.map((panel, i) =>
       ({ ...panel, codes: volumes[i], voxels: null, table: pixelTable(panel.colours) })));
   } catch (error) { // the picture stays, and the reader learns why it does not move
-    add(root, "p", "", `This browser cannot show the slices (${error.message}): the picture is of slice ${data.slice}.`);
+    add(root, "p", "", `This browser shows one slice only, ${data.slice}: ${error.message}`);
     throw error;
   }
 }
@@ -156,16 +158,14 @@ function build(root, data, panels) {
   view.setAttribute("aria-label", data.alt);
   add(view, "style", "", CSS);
 
-  const anyBar = panels.some((panel) => panel.bar);
-  const ratio = ({ shape: [, , y, x] }) => (x * data.voxel[2]) / (y * data.voxel[1]);
   // Narrow enough that one picture and the slider fit on a screen together.
-  const widest = Math.max(120, Math.min(420, ...panels.map((panel) => 420 * ratio(panel)))) + (anyBar ? 73 : 0);
+  const ratios = panels.map(({ shape }) => (shape[3] * data.voxel[2]) / (shape[2] * data.voxel[1]));
+  const widest = Math.max(120, 420 * Math.min(1, ...ratios));
   const grid = add(view, "div", "pv-panels");
-  grid.style.gridTemplateColumns = `repeat(${data.ncols}, minmax(0, 1fr))`;
-  view.style.width = `${data.ncols * (widest + 14)}px`;
-  for (const panel of panels) addPanel(grid, panel, data.voxel, anyBar);
+  grid.style.gridTemplateColumns = `repeat(${data.ncols}, minmax(0, ${widest}px) auto)`;
+  for (const panel of panels) addPanel(grid, panel, data.voxel);
   const controls = add(view, "div", "pv-controls");
-  const sliders = data.sliders.map((slider) => addSlider(controls, slider, set));
+  const sliders = data.sliders.filter(([, count]) => count > 1).map((slider) => addSlider(controls, slider, set));
   const where = add(controls, "output", "pv-where");
   where.setAttribute("aria-live", "off");
 
@@ -178,7 +178,7 @@ function build(root, data, panels) {
 
   function readOut() {
     const at = state.cursor;
-    where.textContent = at ? `[${[...at.index(), at.y, at.x].join(", ")}]` : "";
+    where.textContent = at ? `[${[...at.index(), at.y, at.x].join(", ")}]` : HINT;
     for (const panel of panels) {
       // Panels of one size are linked: all show their value at the place under the cursor.
       const [, , height, width] = panel.shape;
@@ -190,11 +190,11 @@ function build(root, data, panels) {
   function draw() {
     for (const panel of panels) {
       paint(panel.canvas, panel.shape[3], panel.shape[2], codesOf(panel), panel.table);
-      const place = sliders.map(({ input, name }) => `${name} ${state[input.dataset.key]}`).join(", ");
+      const place = sliders.map(({ key, name }) => `${name} ${state[key]}`).join(", ");
       panel.canvas.setAttribute("aria-label", `${panel.title || "volume"}, ${place || "the only slice"}`);
     }
-    for (const { input, count, name, place } of sliders) {
-      input.value = state[input.dataset.key];
+    for (const { key, input, count, name, place } of sliders) {
+      input.value = state[key];
       input.setAttribute("aria-valuetext", `${name} ${input.value} of 0 to ${count - 1}`);
       place.textContent = `${input.value} / ${count - 1}`;
     }
@@ -204,8 +204,7 @@ function build(root, data, panels) {
   // The one way to change what is seen; returns whether anything did.
   function set(change) {
     let moved = false;
-    for (const { input, count } of sliders) {
-      const key = input.dataset.key;
+    for (const { key, count } of sliders) {
       const wanted = Math.max(0, Math.min(count - 1, change[key] ?? state[key]));
       moved ||= wanted !== state[key];
       state[key] = wanted;

@@ -1,0 +1,231 @@
+"""What volshow puts into a page, and what it refuses; what is seen of it is tested in test_viewer_browser.py."""
+
+import base64
+import io
+import json
+import re
+import warnings
+import zlib
+from html.parser import HTMLParser
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+import petcourse
+from petcourse import viewer
+from petcourse.viewer import volshow
+
+VOLUME = np.arange(5 * 4 * 3, dtype=np.float32).reshape(5, 4, 3)
+MOVIE = np.stack([VOLUME, VOLUME + 1])
+
+
+def data_of(shown):
+    return json.loads(re.search(r"show\(root, (.*)\);\n", shown._repr_html_())[1])
+
+
+def codes_of(panel):
+    codes = zlib.decompress(base64.b64decode(panel["voxels"]))
+    return np.frombuffer(codes, np.uint8).reshape(panel["shape"])
+
+
+def values_of(panel):
+    return panel["lo"] + codes_of(panel) / 255 * (panel["hi"] - panel["lo"])
+
+
+def picture_of(shown):
+    png = re.search(r"data:image/png;base64,([^\"]+)", shown._repr_html_())[1]
+    return matplotlib.image.imread(io.BytesIO(base64.b64decode(png)))
+
+
+REALS = arrays.arrays(
+    st.sampled_from([np.float32, np.float64, np.int16, np.uint8, np.bool_]),
+    arrays.array_shapes(min_dims=3, max_dims=4, max_side=4),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(REALS.filter(lambda v: np.isfinite(v).all() and np.isfinite(2 * np.abs(v.astype(float)).max())))
+def test_values_survive_to_the_stated_error(volume):
+    panel = viewer._panel(0, volume, None, None, None, None, None, None)
+    viewer._pack([panel])
+    want = volume.astype(float).reshape(panel["shape"])
+    got = values_of(panel)
+    if panel["exact"]:
+        got = np.rint(got)
+        np.testing.assert_array_equal(got, want)
+    bound = (panel["hi"] - panel["lo"]) / 510
+    assert np.abs(got - want).max() <= bound * (1 + 1e-9) + 1e-12 * np.abs(want).max()
+
+
+def test_values_beyond_the_range_are_marked():
+    panel = data_of(volshow(VOLUME, vmins=10, vmaxs=20))["panels"][0]
+    assert (panel["lo"], panel["hi"], panel["below"], panel["above"]) == (10, 20, True, True)
+    np.testing.assert_allclose(values_of(panel)[0], VOLUME.clip(10, 20), atol=10 / 510 + 1e-6)
+
+
+@pytest.mark.parametrize("constant", [0, 7, -3.5, True])
+def test_a_constant_volume_keeps_its_value(constant):
+    panel = data_of(volshow(np.full((2, 3, 3), constant), cmaps="viridis"))["panels"][0]
+    assert (values_of(panel) == constant).all() and panel["hi"] > panel["lo"]
+
+
+def test_any_array_list_or_dict():
+    def shapes(shown):
+        return [p["shape"] for p in data_of(shown)["panels"]]
+
+    assert shapes(volshow(VOLUME)) == [[1, 5, 4, 3]]
+    assert shapes(volshow([VOLUME, VOLUME[:, 1:]])) == [[1, 5, 4, 3], [1, 5, 3, 3]]
+    assert shapes(volshow(MOVIE)) == [[2, 5, 4, 3]]
+    assert shapes(volshow([VOLUME, MOVIE])) == [[1, 5, 4, 3], [2, 5, 4, 3]]
+    # the talk's call: a panel for each iterate
+    assert shapes(volshow(MOVIE, cmaps=["magma"] * 2, ncols=4)) == [[1, 5, 4, 3]] * 2
+    assert [p["title"] for p in data_of(volshow({"a": VOLUME, 2: VOLUME}))["panels"]] == ["a", "2"]
+    assert petcourse.volshow is volshow
+
+
+def test_arrays_of_a_gpu_are_fetched():
+    class OnDevice:
+        __cuda_array_interface__ = None
+
+        def get(self):
+            return VOLUME
+
+    np.testing.assert_array_equal(codes_of(data_of(volshow([OnDevice()]))["panels"][0]),
+                                  codes_of(data_of(volshow([VOLUME]))["panels"][0]))
+
+
+def test_views_of_any_order_are_shown_right():
+    flipped = VOLUME.transpose(2, 1, 0)[:, ::-1]
+    panel = data_of(volshow(flipped))["panels"][0]
+    assert panel["exact"] is False
+    np.testing.assert_allclose(values_of(panel)[0], flipped, atol=59 / 510)
+
+
+def test_colours_are_matplotlibs():
+    panel = data_of(volshow(VOLUME, cmaps="magma"))["panels"][0]
+    table = np.frombuffer(base64.b64decode(panel["colours"]), np.uint8).reshape(256, 3)
+    np.testing.assert_array_equal(table, matplotlib.colormaps["magma"](np.arange(256), bytes=True)[:, :3])
+
+
+def test_colour_bars_go_where_they_are_asked_for_or_where_a_unit_is():
+    def bars(**options):
+        return [p["bar"] for p in data_of(volshow([VOLUME, VOLUME], **options))["panels"]]
+
+    assert bars() == [False, False]
+    assert bars(colorbars=[1, 0]) == [True, False]
+    assert bars(units=["kBq/mL", None]) == [True, False]
+    assert bars(units="1/cm", colorbars=False) == [False, False]
+    for value, text in data_of(volshow(VOLUME / 1000, colorbars=True))["panels"][0]["ticks"]:
+        assert 0 <= value <= 0.059 and float(text) == pytest.approx(value)
+
+
+def test_the_picture_shows_the_middle_slice_of_the_last_frame_in_its_colours():
+    volume = np.zeros((2, 5, 6, 6))
+    volume[1, 2] = 1
+    volume[0, 0, 0, 0] = 2
+    picture = picture_of(volshow(volume, cmaps="viridis"))
+    middle = picture[picture.shape[0] // 2, picture.shape[1] // 2, :3]
+    np.testing.assert_allclose(middle, matplotlib.colormaps["viridis"](0.5)[:3], atol=1 / 128)
+
+
+class Tags(HTMLParser):
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.image = [], {}
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        if tag == "img":
+            self.image = dict(attributes)
+
+
+@pytest.mark.parametrize("title", [
+    "</script><img src=x onerror=alert(1)>", "<!--<script>", "\"'&amp;", "$x_1$", "脳 мозг"])
+def test_a_title_is_text(title):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        shown = volshow([VOLUME], titles=[title], units="<b>", colorbars=True)
+    page = Tags(shown._repr_html_())
+    assert page.tags == ["div", "img", "script"]
+    assert title in page.image["alt"]
+    assert data_of(shown)["panels"][0]["title"] == title
+    assert shown._repr_html_().count("</script") == 1
+
+
+def test_alt_text_is_made_or_given():
+    made = Tags(volshow(VOLUME, titles="PET", units="kBq/mL")._repr_html_()).image["alt"]
+    assert made == "slice 2 of 5: PET, 0 to 59 kBq/mL"
+    assert Tags(volshow(VOLUME, alt='a "head"')._repr_html_()).image["alt"] == 'a "head"'
+
+
+def test_the_output_is_html_alone_and_always_the_same():
+    first, second = volshow(MOVIE, titles="a"), volshow(MOVIE, titles="a")
+    assert first._repr_html_() == second._repr_html_()
+    assert repr(first) == repr(second) == "<volshow: panels=1, slices=5, frames=2>"
+    assert not hasattr(first, "_repr_mimebundle_")  # a widget would be shown in place of the HTML
+
+
+def test_the_script_needs_nothing_from_elsewhere():
+    script = Path(viewer.__file__).with_name("viewer.js").read_text("utf-8")
+    assert script.rstrip().endswith("export { show };")
+    for wrong in ("</script", "<!--", "http:", "https:", "import ", "fetch(", "innerHTML", "eval("):
+        assert wrong not in script
+
+
+def test_four_brain_like_volumes_are_small():
+    z, y, x = np.ogrid[-1:1:127j, -1:1:344j, -1:1:344j]
+    noise = np.random.default_rng(1).normal(1, 0.1, (127, 344, 344)).astype(np.float32)
+    head = np.where(z**2 / 0.8 + (y / 0.32) ** 2 + (x / 0.26) ** 2 < 1, noise, 0).astype(np.float32)
+    assert len(volshow([head] * 4)._repr_html_()) < 4 * 1.1e6
+
+
+def test_too_much_data_says_how_much_and_what_to_do(monkeypatch):
+    monkeypatch.setattr(viewer, "LIMIT_MB", 0.5)
+    noise = np.random.default_rng(1).random((40, 256, 256))
+    with pytest.raises(ValueError, match=r"about 3 MB .* 0.5 MB allowed: crop"):
+        volshow([noise])
+    volshow([noise[::10]])
+
+
+def broken(value):
+    volume = VOLUME.copy()
+    volume[1, 2, 0] = value
+    return volume
+
+
+@pytest.mark.parametrize(("volumes", "options", "message"), [
+    ([broken(np.nan)], {}, r"volume 0 has 1 values that are NaN or infinite, the first at \[1, 2, 0\].*nan_to_num"),
+    ([VOLUME, broken(-np.inf)], {"titles": ["a", "b"]}, r"volume 1 \(b\) has 1 values .* infinite"),
+    ([np.stack([VOLUME, broken(np.nan)])], {}, r"the first at \[1, 1, 2, 0\]"),
+    (VOLUME + 1j, {}, "volume 0 holds values of type complex.*magnitude"),
+    (["brain"], {}, "values of type <U5"),
+    ([], {}, "0 volumes"),
+    ({}, {}, "0 volumes"),
+    (np.zeros((0, 4, 4)), {}, r"shape \(0, 4, 4\)"),
+    (np.zeros(7), {}, r"shape \(7,\).*wanted"),
+    (np.zeros((4, 4)), {}, r"shape \(4, 4\).*image\[None\]"),
+    (np.zeros((1, 1, 1, 4, 4)), {}, r"shape \(1, 1, 1, 4, 4\)"),
+    ([VOLUME, VOLUME[1:]], {}, r"\(frames, slices\) \[\(1, 5\), \(1, 4\)\].*equal"),
+    ([MOVIE, np.stack([VOLUME] * 3)], {}, r"\(frames, slices\) \[\(2, 5\), \(3, 5\)\].*equal"),
+    ([VOLUME, VOLUME], {"titles": ["a"]}, "titles has 1 entries for 2 volumes"),
+    ([VOLUME], {"cmaps": ["magma"] * 2}, "cmaps has 2 entries for 1 volumes"),
+    ([VOLUME], {"units": []}, "units has 0 entries"),
+    (MOVIE, {"cmaps": ["magma"] * 2}, "cmaps has 2 entries for 1 volumes"),
+    ([VOLUME], {"cmaps": ["hott"]}, "'hott', which Matplotlib does not have"),
+    ([VOLUME], {"vmins": 3, "vmaxs": 3}, "coloured from 3 to 3.*vmins or vmaxs"),
+    ([VOLUME], {"vmins": 60}, "values from 0 to 59 would be coloured from 60 to 59"),
+    ([VOLUME], {"vmins": np.nan}, "coloured from nan"),
+    ([VOLUME], {"ncols": 0}, "rows of 0"),
+    ([VOLUME], {"voxel": (2, 2)}, r"voxel is \(2, 2\), but three sizes"),
+    ([VOLUME], {"voxel": (2, 0, 2)}, "above 0 mm"),
+])
+def test_what_cannot_be_shown_truly_is_refused_in_a_sentence(volumes, options, message):
+    with pytest.raises(ValueError, match=message) as error:
+        volshow(volumes, **options)
+    assert "\n" not in str(error.value) and str(error.value).endswith(".")
