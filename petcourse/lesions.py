@@ -57,8 +57,8 @@ def add_lesions(pet, lesion_map, where, tissue, axes, voxel, rng):
         room = whole if len(whole) else room
         if not len(room):
             raise ValueError(
-                f"a lesion of {diameter} mm finds no place in the brain that the scanner's {len(axes[0])} planes see: "
-                "take a longer scanner or load_subject(..., lesions=False)."
+                f"a lesion of {diameter} mm finds no place in the brain, of which the scanner sees {depth.astype(bool).sum()} "
+                "voxels: take a larger scanner or load_subject(..., lesions=False)."
             )
         drawn = room[rng.integers(len(room), size=20)]
         gap = [min((abs(axes[0][d[0]] - f.centre[0]) for f in found), default=0) for d in drawn]

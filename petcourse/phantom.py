@@ -6,7 +6,7 @@ network, from the embedded phantom: tissue labels of the Colin27 head (Holmes 19
 see data/NOTICE). Intensities are those of the `brainweb` package.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
@@ -44,12 +44,12 @@ class Subject:
     """
 
     name: str
-    pet: np.ndarray
-    mu: np.ndarray
-    t1: np.ndarray
-    t2: np.ndarray
-    labels: np.ndarray
-    lesion_map: np.ndarray
+    pet: np.ndarray = field(repr=False)
+    mu: np.ndarray = field(repr=False)
+    t1: np.ndarray = field(repr=False)
+    t2: np.ndarray = field(repr=False)
+    labels: np.ndarray = field(repr=False)
+    lesion_map: np.ndarray = field(repr=False)
     lesions: tuple
 
     @property

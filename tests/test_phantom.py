@@ -1,0 +1,227 @@
+"""The subject's images against brainweb's own, against anatomy, and the lesions against geometry."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from petcourse import download
+from petcourse.phantom import EMBEDDED, TISSUES, load_subject
+from petcourse.scanner import Scanner
+
+FOLDER = os.environ.get("PETCOURSE_BRAINWEB")
+needs_brainweb = pytest.mark.skipif(not FOLDER, reason="PETCOURSE_BRAINWEB names no folder of BrainWeb subjects")
+IMAGES = ("pet", "mu", "t1", "t2")
+
+
+@pytest.fixture(scope="module")
+def head():
+    return load_subject("embedded")
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return load_subject("embedded", texture=False, lesions=False)
+
+
+def test_form(head):
+    shape = Scanner.mmr().image_shape
+    for name in IMAGES:
+        image = getattr(head, name)
+        assert (image.shape, image.dtype) == (shape, np.float32)
+        assert np.isfinite(image).all()
+        assert image.min() >= 0
+    assert (head.labels.shape, head.labels.dtype) == (shape, np.uint8)
+    assert (head.head.shape, head.head.dtype) == (shape, bool)
+    assert head.name == "embedded phantom (Colin27)"
+
+
+def test_embedded_tissue_volumes():
+    """In mL; BrainWeb's subject 04 has 964, 647 and 362 of grey and white matter and CSF."""
+    with np.load(EMBEDDED) as file:
+        volume = dict(zip(TISSUES, np.bincount(file["labels"].ravel(), minlength=12) / 1000, strict=True))
+    assert 900 < volume["grey matter"] < 1050
+    assert 560 < volume["white matter"] < 680
+    assert 320 < volume["CSF"] < 400
+    assert 400 < volume["skull"] < 650
+    assert 4000 < sum(volume.values()) - volume["background"] < 4300
+
+
+def test_embedded_anatomy(plain):
+    """Tissues at places known in MNI space: (x to the right, y to the front, z to the top) from the commissure, in mm."""
+    with np.load(EMBEDDED) as file:
+        labels = file["labels"]
+
+    def share(tissue, x, y, z, r=3):
+        box = labels[z + 71 - r : z + 72 + r, y + 125 - r : y + 126 + r, x + 90 - r : x + 91 + r]
+        return (box == TISSUES.index(tissue)).mean()
+
+    for side in (-1, 1):
+        assert share("grey matter", 12 * side, -19, 8) > 0.8  # thalamus
+        assert share("grey matter", 26 * side, 6, 0) > 0.8  # putamen
+        assert share("white matter", 28 * side, -30, 30) > 0.9  # corona radiata
+    assert share("background", 0, 20, -35) > 0.9  # air of the sphenoid sinus
+    assert share("white matter", 0, -26, -32) > 0.9  # pons
+
+
+def test_left_to_right_attenuation(plain):
+    """Mid-brain: subject 04 has 5.3 to 5.5."""
+    voxel = Scanner.mmr().voxel[2]
+    line = np.exp(plain.mu[63].sum(axis=1, dtype=float) * voxel)
+    assert 5.2 < line[160:184].mean() < 5.6
+    assert plain.mu.max() == pytest.approx(0.013)
+
+
+def test_front_is_up_and_top_is_last(plain):
+    """The sphenoid sinus lies 35 mm below and 20 mm before the commissure; mirrored in y or z that is brain."""
+    z, y, x = 36, 154, 171
+    top, bottom = 19 + 19 + 88, 120 + 120 + 103  # sums of the first and last index of the box that holds the head
+    assert (plain.labels[z - 1 : z + 2, y - 1 : y + 2, x - 1 : x + 2] == 0).all()
+    assert (plain.labels[z - 1 : z + 2, bottom - y - 1 : bottom - y + 2, x - 1 : x + 2] > 0).all()
+    assert (plain.labels[top - z - 1 : top - z + 2, y - 1 : y + 2, x - 1 : x + 2] > 0).all()
+    assert plain.head.any((1, 2)).argmax() == 19  # the neck is cut off by the image that the labels come from
+
+
+def test_every_tissue_attenuates(plain):
+    assert set(np.unique(plain.mu[plain.head]) > 0) == {True}
+
+
+@needs_brainweb
+def test_brainweb_agrees_with_the_package_and_its_bug_is_repaired():
+    """Its own resampling on labels rounded to multiples of 16: float32 rounding apart, the same images."""
+    number = download.local_subjects(FOLDER)[0]
+    ours = load_subject(number, folder=FOLDER, texture=False, lesions=False)
+    bw = download.brainweb()
+    stored = bw.load_file(os.path.join(FOLDER, download.file_name(number)))
+    repaired = (np.rint(stored / 16) * 16).astype(np.uint16)
+    theirs = bw.toPetMmr(repaired)[:, :, ::-1]
+    for name, reference, scale in zip(IMAGES, theirs, (1, 10, 1, 1), strict=True):
+        assert np.abs(getattr(ours, name) * scale - reference).max() < 1e-6 * reference.max()
+    broken = bw.toPetMmr(stored, modes=[bw.Mu])[0][:, ::-1]
+    assert 1.05 < ours.mu.sum(dtype=float) * 10 / broken.sum() < 1.2
+    assert ours.mu[ours.head].min() > 0
+    assert set(np.unique(ours.labels)) == set(range(12))
+
+
+@needs_brainweb
+def test_local_brainweb_is_the_default(capsys):
+    subject = load_subject(scanner=Scanner.mmr(2), folder=FOLDER)
+    assert subject.name == f"BrainWeb {download.local_subjects(FOLDER)[0]:02d}"
+    assert capsys.readouterr().out == ""
+
+
+def test_without_network_and_cache_the_embedded_phantom_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(download, "CACHE", tmp_path)
+    monkeypatch.delenv("PETCOURSE_BRAINWEB", raising=False)
+    assert load_subject(scanner=Scanner.mmr(2)).name == "embedded phantom (Colin27)"
+    assert "embedded phantom (Colin27)" in capsys.readouterr().out
+    load_subject("embedded", Scanner.mmr(2))
+    assert capsys.readouterr().out == ""  # it was asked for
+
+
+def test_a_damaged_cache_without_network_falls_back_and_says_why(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(download, "CACHE", tmp_path)
+    monkeypatch.delenv("PETCOURSE_BRAINWEB", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setitem(download.brainweb().LINKS, download.file_name(6), "http://127.0.0.1:9/")
+    (tmp_path / download.file_name(6)).write_text("<html>")
+    with pytest.warns(UserWarning, match="subject_06.bin.gz .* not used"):
+        assert load_subject(scanner=Scanner.mmr(2)).name == "embedded phantom (Colin27)"
+    assert "subject 6 could not be downloaded" in capsys.readouterr().out
+
+
+def test_importing_brainweb_is_silent():
+    code = "from petcourse import download; download.brainweb()"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_seeds_repeat_and_differ():
+    def load(seed):
+        return load_subject("embedded", Scanner.mmr(8), seed=seed)
+
+    one, again, other = load(1), load(1), load(2)
+    for name in (*IMAGES, "lesion_map"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(again, name))
+        assert (name == "mu") == np.array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_global_random_state_is_left_alone():
+    before = np.random.get_state()[1].copy()
+    load_subject("embedded", Scanner.mmr(2))
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+
+
+def test_texture_differs_between_images_but_keeps_their_mean(plain):
+    textured = load_subject("embedded", lesions=False)
+    inside = (plain.labels == 2) & (plain.pet == 128) & (plain.t1 == 106) & (plain.t2 == 100)
+    ratio = [getattr(textured, n)[inside] / getattr(plain, n)[inside] for n in ("pet", "t1", "t2")]
+    for r, amount in zip(ratio, (1, 0.75, 0.75), strict=True):
+        assert r.mean() == pytest.approx(1, abs=0.005)
+        # 2 r - 1 has deviation 1 / sqrt(3); a Gaussian of one voxel multiplies it by (4 pi) ** (-3 / 4)
+        assert r.std() == pytest.approx(amount / np.sqrt(3) * (4 * np.pi) ** -0.75, rel=0.05)
+    assert np.abs(np.corrcoef(ratio) - np.eye(3)).max() < 0.05
+    np.testing.assert_array_equal(textured.mu, plain.mu)
+
+
+@pytest.mark.parametrize("rings", [1, 8, 33])
+def test_a_short_scanner_sees_the_central_planes(plain, rings):
+    short = load_subject("embedded", Scanner.mmr(rings), texture=False, lesions=False)
+    middle = slice(64 - rings, 63 + rings)
+    for name in (*IMAGES, "labels"):
+        np.testing.assert_array_equal(getattr(short, name), getattr(plain, name)[middle])
+
+
+def test_a_coarse_scanner_holds_as_much(plain):
+    fine, coarse = Scanner.mmr(), Scanner(columns=172, column_width=2 * Scanner().column_width)
+    subject = load_subject("embedded", coarse, texture=False, lesions=False)
+    assert subject.pet.shape == (127, 172, 172)
+    amounts = [s.mu.sum(dtype=float) * np.prod(g.voxel) for s, g in ((subject, coarse), (plain, fine))]
+    assert amounts[0] == pytest.approx(amounts[1], rel=0.02)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_lesions_are_where_and_what_they_say(plain, seed):
+    scanner = Scanner.mmr()
+    subject = load_subject("embedded", texture=False, seed=seed)
+    z, y, x = scanner.axes()
+    assert [lesion.name for lesion in subject.lesions] == [
+        "cold 20 mm", "hot 15 mm", "hot 10 mm", "hot 8 mm", "cold 7 mm", "hot 5 mm"
+    ]  # fmt: skip
+    union = np.zeros(subject.pet.shape, int)
+    for lesion in subject.lesions:
+        cz, cy, cx = lesion.centre
+        distance = np.sqrt(((z - cz) ** 2)[:, None, None] + ((y - cy) ** 2)[:, None] + (x - cx) ** 2)
+        np.testing.assert_array_equal(lesion.mask, distance <= lesion.diameter / 2)
+        assert np.isin(plain.labels[lesion.mask], (2, 3)).all()
+        core, half = distance < lesion.diameter / 2 - 1.8, np.sqrt(3) * 2.1 / 2
+        np.testing.assert_allclose(subject.pet[core], lesion.value, rtol=1e-6)
+        # What the lesion adds is its contrast times its volume, edge voxels included.
+        near = distance < lesion.diameter / 2 + half
+        background = plain.pet[near]
+        share = (subject.pet[near] - background) / (lesion.value - background)
+        assert share.min() > -1e-5
+        volume = share.sum(dtype=float) * np.prod(scanner.voxel)
+        assert volume == pytest.approx(np.pi / 6 * lesion.diameter**3, rel=0.03)
+        union += near
+    assert union.max() == 1  # no two overlap
+    np.testing.assert_array_equal(subject.pet[union == 0], plain.pet[union == 0])
+    planes = {round(lesion.centre[0] / scanner.voxel[0]) for lesion in subject.lesions}
+    assert len(planes) == 6
+    assert max(planes) - min(planes) > 20
+    for name in ("mu", "t1", "t2"):
+        np.testing.assert_array_equal(getattr(subject, name), getattr(plain, name))
+
+
+def test_lesions_fit_into_a_short_scanner():
+    subject = load_subject("embedded", Scanner.mmr(8))
+    for lesion in subject.lesions:
+        volume = lesion.mask.sum() * np.prod(Scanner.mmr().voxel)
+        assert volume == pytest.approx(np.pi / 6 * lesion.diameter**3, rel=0.15)
+
+
+def test_no_place_for_lesions_is_an_error():
+    with pytest.raises(ValueError, match="mm finds no place in the brain, .* lesions=False"):
+        load_subject("embedded", Scanner(columns=4))
