@@ -130,8 +130,7 @@ def _panel(i, volume, title, cmap, bar, vmin, vmax, unit):
     if volume.dtype.kind not in "biuf":
         raise ValueError(f"{name} holds values of type {volume.dtype}, but a colour bar has room for real ones only: "
                          "show the real part or the magnitude.")
-    ndim = volume.ndim
-    if ndim not in (3, 4) or volume.size == 0:
+    if (ndim := volume.ndim) not in (3, 4) or volume.size == 0:
         raise ValueError(f"{name} has shape {volume.shape}, but (z, y, x) or (frame, z, y, x) with at least one voxel "
                          "is wanted; show a single image as image[None].")
     volume = volume if ndim == 4 else volume[None]
@@ -151,12 +150,13 @@ def _panel(i, volume, title, cmap, bar, vmin, vmax, unit):
     if cmap not in colormaps:
         raise ValueError(f"cmaps names {cmap!r}, which Matplotlib does not have: try 'magma', 'Greys_r' or 'RdBu_r'.")
     colours = colormaps[cmap](np.linspace(0, 1, 256), bytes=True)[:, :3]
+    ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(lo, hi)
     digits = min(15, math.ceil(math.log10(255 * max(abs(lo), abs(hi)) / (hi - lo))) + 1)  # resolve one of 255 steps
     return {"volume": volume, "cmap": cmap, "title": "" if title is None else str(title), "unit": str(unit or ""),
             "lo": lo, "hi": hi, "below": low < lo, "above": high > hi, "digits": digits,
             "exact": volume.dtype.kind in "biu" and hi - lo <= 255, "error": float(f"{(hi - lo) / 510:.2g}"),
             "bar": bool(unit) if bar is None else bool(bar), "shape": volume.shape,
-            "ticks": [[float(t), f"{t:.{digits}g}"] for t in MaxNLocator(4).tick_values(lo, hi) if lo <= t <= hi],
+            "ticks": [[float(t), f"{t:.{digits}g}"] for t in ticks if lo <= t <= hi],
             "colours": base64.b64encode(colours.tobytes()).decode()}
 
 
