@@ -8,7 +8,7 @@ import numpy as np
 from petcourse.operator import Operator, require_memory
 
 ANGLES_AT_ONCE = {"forward": 4, "back": 8}  # so that a tile's work array stays in the cache
-EDGE = 2  # empty voxels around the field of view, so that a ray's neighbours always exist
+EDGE = 3  # empty voxels around the field of view: a ray may pass two voxels outside it, and its neighbour is a third
 
 
 class Projector(Operator):
@@ -176,7 +176,7 @@ def rays(scanner, radius, box):
     ray["column"] = start[..., 1] + ray["t"] * run[..., 1]
     ray["length"] = np.hypot(*np.moveaxis(run, -1, 0)) * width
     ray["step"] = ray["length"] / abs(run[..., 0])
-    # The rows in which the ray is within a voxel of the field of view: the roots of a quadratic in the row.
+    # The rows between the crystals in which the ray is within a voxel of the field of view: a quadratic's roots.
     middle, reach = (scanner.columns - 1) / 2 - box.start + EDGE, radius / width + 1
     a = 1 + ray["column_step"] ** 2
     b = ray["column_step"] * (ray["column"] - middle) - middle
@@ -184,8 +184,9 @@ def rays(scanner, radius, box):
     seen = scanner.live() & (b**2 > a * c)
     root = np.sqrt(np.maximum(b**2 - a * c, 0))
     side = box.stop - box.start + 2 * EDGE
-    first = np.clip(np.ceil((-b - root) / a), 0, side).astype(int)
-    last = np.clip(np.floor((-b + root) / a) + 1, 0, side).astype(int)
+    ends = np.sort([start[..., 0], start[..., 0] + run[..., 0]], axis=0)
+    first = np.clip(np.ceil(np.maximum((-b - root) / a, ends[0])), 0, side).astype(int)
+    last = np.clip(np.floor(np.minimum((-b + root) / a, ends[1])) + 1, 0, side).astype(int)
     ray["first"], ray["last"] = first, np.where(seen, last, first)
     return ray
 
