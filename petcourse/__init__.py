@@ -14,7 +14,10 @@ _MODULE_OF = {
     "PSF": "psf",
     "load_subject": "phantom",
     "simulate": "simulation",
-    "mlem": "mlem",
+    "measure": "simulation",
+    "attenuation_factors": "simulation",
+    "course_scanner": "size",
+    "mlem": "reconstruction",
     "volshow": "viewer",
     "cached": "cache",
 }

@@ -7,6 +7,7 @@ Cocosco 1997, "BrainWeb: Online interface to a 3D MRI simulated brain database",
 import gzip
 import hashlib
 import os
+import re
 import time
 import warnings
 import zlib
@@ -160,9 +161,10 @@ def _download(number, cache):
                 time.sleep(1)
         os.replace(part, cache / name)
     except (requests.RequestException, ValueError) as error:
+        why = re.split(" (?:for|with) url", str(error))[0]  # requests goes on with the address, at length
         raise ConnectionError(
-            f"BrainWeb subject {number} could not be downloaded ({type(error).__name__}: {str(error)[:200]}): try again "
-            f"with a network, put {name} into {cache}, or use load_subject('embedded')."
+            f"BrainWeb subject {number} could not be downloaded ({type(error).__name__}: {why}): try again with a "
+            f"network, put {name} into {cache}, or use load_subject('embedded')."
         ) from error
     except OSError as error:
         raise OSError(

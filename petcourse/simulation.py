@@ -1,7 +1,87 @@
 """From an image to measured counts: ``m ~ Poisson(t + r)`` with trues ``t = P @ theta`` and randoms ``r``."""
 
+import hashlib
+from dataclasses import dataclass
+
 import numpy as np
 from tqdm.auto import tqdm
+
+from petcourse.cache import cached
+from petcourse.projector import Attenuation
+from petcourse.psf import PSF
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """What a scanner measured, and the truth behind it.
+
+    Attributes
+    ----------
+    m : (plane, angle, bin) uint8 or uint16
+        Measured counts.
+    r : (1, angle, bin) float32
+        Mean randoms: what a bin of any plane expects.
+    A : Attenuation
+        Attenuation of the subject.
+    truth : (z, y, x) float32
+        The activity in the unit that a reconstruction of ``m`` has.
+    """
+
+    m: np.ndarray
+    r: np.ndarray
+    A: Attenuation
+    truth: np.ndarray
+
+
+def measure(subject, X, fwhm=4.5, counts=1e8, randoms=0.3, seed=0):
+    """Scan a subject, or take the same scan from the cache.
+
+    Parameters
+    ----------
+    subject : Subject
+        From `petcourse.load_subject`.
+    X : Projector
+        Of the same scanner.
+    fwhm : float
+        Width of the PSF that blurs the data [mm].
+    counts, randoms, seed
+        As `simulate`.
+
+    Returns
+    -------
+    scan : Scan
+    """
+    a = attenuation_factors(X, subject.mu)
+    A = Attenuation(a)
+
+    def make():
+        P = A @ X @ PSF(X.scanner, fwhm)
+        m, r, scale = simulate(P, subject.pet, X.scanner.live(), counts, randoms, seed)
+        return {"m": m, "r": r, "scale": scale}
+
+    images = {name: hashlib.sha256(getattr(subject, name)).hexdigest()[:16] for name in ("pet", "mu")}
+    made_by = {"fwhm": fwhm, "counts": counts, "randoms": randoms, "seed": seed, "radius": X.radius}
+    kept = cached("scan", make, scanner=X.scanner, subject=subject.name, **images, **made_by)
+    return Scan(kept["m"], kept["r"], A, subject.pet * np.float32(kept["scale"]))
+
+
+def attenuation_factors(X, mu):
+    """Part of the photon pairs that leaves the body: ``exp(-line integral of mu)``.
+
+    Parameters
+    ----------
+    X : Projector
+    mu : (z, y, x) float32
+        Attenuation map [1/mm].
+
+    Returns
+    -------
+    a : (plane, angle, bin) float32
+        0 to 1; 1 in dead bins.
+    """
+    a = X @ mu
+    a /= -X.multiplicity[:, None, None]  # X sums over the ring pairs of a plane, and each pair sees mu once
+    return np.exp(a, out=a)
 
 
 def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
