@@ -19,8 +19,7 @@ import numpy as np
 SHAPE = (362, 434, 362)  # (z, y, x) of a raw file, 0.5 mm apart, two bytes each
 SIZE = 2 * SHAPE[0] * SHAPE[1] * SHAPE[2]
 CACHE = Path("~/.brainweb")  # where the brainweb package keeps its files, too
-TIMEOUT = (5, 30)  # seconds to connect and to wait for the next bytes: a host behind a firewall must not hang us
-TRIES = 3
+TIMEOUT, TRIES = (5, 30), 3  # seconds to connect and to wait for bytes: a host behind a firewall must not hang us
 
 # SHA-256 of the uncompressed files (the server's gzip bytes differ from day to day). Subject 04 was summed from a
 # download; the others were made from BrainWeb's MINC files by a rule that reproduces 04 bit for bit.
