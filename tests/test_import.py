@@ -43,6 +43,11 @@ def test_every_module_imports_silently():
     assert fresh_interpreter("import " + ", ".join(f"petcourse.{module}" for module in MODULES)) == ""
 
 
+def test_no_public_name_is_a_module_as_well():
+    """Importing the submodule would put it in the place of the function of the same name."""
+    assert not set(petcourse.__all__) & set(MODULES)
+
+
 def test_every_public_name_is_there():
     assert {getattr(petcourse, name).__name__ for name in petcourse.__all__} == set(petcourse.__all__)
     assert set(petcourse.__all__) <= set(dir(petcourse))
