@@ -151,9 +151,7 @@ def project(image, side, depth, rays, segments, weight, factor, angle0, angle1, 
                         out[plane, a, b] *= factor[plane, a, b]
 
 
-@compiled(
-    void(float32[:, :, ::1], _rays, _segments, float32[::1], float32[:, :, :], int64, int64, int64, float32[::1])
-)
+@compiled(void(float32[:, :, ::1], _rays, _segments, float32[::1], float32[:, :, :], int64, int64, int64, float32[::1]))
 def gather_rays(sinogram, rays, segments, weight, factor, angle, angle0, angles, work):
     """Bring one angle of a sinogram into the order that `back_project` reads: all planes of a ray side by side."""
     bins = rays.shape[1]

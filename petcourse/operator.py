@@ -26,6 +26,14 @@ class Operator(LinearOperator):
     def __init__(self, dims, dimsd, name):
         super().__init__(dtype=np.dtype(np.float32), dims=dims, dimsd=dimsd, name=name)
 
+    def forward(self, x):
+        """Apply to ``x``, a float32 array of shape ``dims``, without checking it: `@` does that."""
+        raise NotImplementedError
+
+    def back(self, y):
+        """Apply the transpose to ``y``, a float32 array of shape ``dimsd``, without checking it."""
+        raise NotImplementedError
+
     def dot(self, x):
         """Apply to an array of shape ``dims`` (or its flat form), or compose with another operator."""
         if isinstance(x, Operator):

@@ -66,7 +66,9 @@ class Projector(Operator):
         at_once = ANGLES_AT_ONCE["forward"]
         require_memory(4 * (self.side**2 * self.depth + np.prod(self.dimsd)), "a forward projection")
         image = np.zeros((self.side, self.side, self.depth), np.float32)
-        image[EDGE:-EDGE, EDGE:-EDGE, self.floor : self.floor + len(theta)] = theta[:, self.box, self.box].transpose(1, 2, 0)
+        image[EDGE:-EDGE, EDGE:-EDGE, self.floor : self.floor + len(theta)] = theta[:, self.box, self.box].transpose(
+            1, 2, 0
+        )
         image[EDGE:-EDGE, EDGE:-EDGE][~self.inside] = 0
         out = np.empty(self.dimsd, np.float32)
 
@@ -107,7 +109,9 @@ class Projector(Operator):
                     list(pool.map(some_rows, range(0, self.side, TILE_ROWS)))
         image[EDGE:-EDGE, EDGE:-EDGE][~self.inside] = 0
         theta = np.zeros(self.dims, np.float32)
-        theta[:, self.box, self.box] = image[EDGE:-EDGE, EDGE:-EDGE, self.floor : self.floor + len(theta)].transpose(2, 0, 1)
+        theta[:, self.box, self.box] = image[EDGE:-EDGE, EDGE:-EDGE, self.floor : self.floor + len(theta)].transpose(
+            2, 0, 1
+        )
         return theta
 
 

@@ -56,7 +56,9 @@ class Scanner:
     def __post_init__(self):
         slots = self.blocks * (self.block_crystals + 1)
         if min(self.rings, self.blocks, self.block_crystals, self.bins, self.columns) < 1:
-            raise ValueError("a Scanner needs at least one ring, block, crystal, bin and column: give positive numbers.")
+            raise ValueError(
+                "a Scanner needs at least one ring, block, crystal, bin and column: give positive numbers."
+            )
         if slots % 2 or not self.bins % 2 == 0 or self.bins > slots - 2:
             raise ValueError(
                 f"{self.bins} bins with {slots} crystal slots in a ring do not make a sinogram: both must be even, and "

@@ -136,8 +136,8 @@ def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
     r = (flat * live[np.newaxis]).astype(np.float32)
     m = np.empty(expected.shape, np.uint8)
     rng = np.random.default_rng(seed)
-    for plane, trues in enumerate(tqdm(expected, desc="measuring", unit="plane", leave=False)):
-        counts = rng.poisson(scale * trues + r[0])
+    for plane in tqdm(range(len(m)), desc="measuring", unit="plane", leave=False):
+        counts = rng.poisson(scale * expected[plane] + r[0])
         if counts.max() > np.iinfo(m.dtype).max:
             m = m.astype(np.min_scalar_type(counts.max()))
         m[plane] = counts

@@ -38,8 +38,20 @@ class Viewer:
         return f"<volshow: {self._summary}>"
 
 
-def volshow(volumes, titles=None, cmaps=None, colorbars=None, ncols=None, vmins=None, vmaxs=None, units=None,
-            alt=None, voxel=(1, 1, 1), slices="slice", frames="frame"):
+def volshow(
+    volumes,
+    titles=None,
+    cmaps=None,
+    colorbars=None,
+    ncols=None,
+    vmins=None,
+    vmaxs=None,
+    units=None,
+    alt=None,
+    voxel=(1, 1, 1),
+    slices="slice",
+    frames="frame",
+):
     """Show volumes side by side, with one slider for the slice of all.
 
     Options named in the plural take a list with one entry per volume, or a single value for all. Values are stored
@@ -93,20 +105,28 @@ def volshow(volumes, titles=None, cmaps=None, colorbars=None, ncols=None, vmins=
     panels = [_panel(*entries) for entries in zip(range(n), volumes, *columns, strict=True)]
     counts = {"slice": panels[0]["shape"][1], "frame": max(p["shape"][0] for p in panels)}
     if any(p["shape"][1] != counts["slice"] or p["shape"][0] not in (1, counts["frame"]) for p in panels):
-        raise ValueError(f"the volumes have (frames, slices) {[tuple(p['shape'][:2]) for p in panels]}, but one slider "
-                         "for all needs equal numbers: cut them to a common range.")
+        raise ValueError(
+            f"the volumes have (frames, slices) {[tuple(p['shape'][:2]) for p in panels]}, but one slider "
+            "for all needs equal numbers: cut them to a common range."
+        )
     start = {"slice": counts["slice"] // 2, "frame": counts["frame"] - 1}  # the last frame: of iterations the result
     shown = "; ".join(f"{p['title'] or 'volume'}, {p['lo']:.4g} to {p['hi']:.4g} {p['unit']}".strip() for p in panels)
     alt = alt or f"{slices} {start['slice']} of {counts['slice']}: {shown}"
     picture = base64.b64encode(_picture(panels, start, ncols, voxel)).decode()
     _pack(panels)
-    data = {"alt": alt, "ncols": ncols, "voxel": [float(d) for d in voxel], **start,
-            "sliders": [[*item, name] for item, name in zip(counts.items(), (slices, frames), strict=True)],
-            "panels": [{k: v for k, v in p.items() if k not in ("volume", "cmap")} for p in panels]}
+    data = {
+        "alt": alt,
+        "ncols": ncols,
+        "voxel": [float(d) for d in voxel],
+        **start,
+        "sliders": [[*item, name] for item, name in zip(counts.items(), (slices, frames), strict=True)],
+        "panels": [{k: v for k, v in p.items() if k not in ("volume", "cmap")} for p in panels],
+    }
     script = Path(__file__).with_name("viewer.js").read_text("utf-8").rsplit("\nexport ", 1)[0]
     # inside a script "</script" would end it, even between quotes
-    page = _PAGE.format(alt=html.escape(alt), picture=picture, script=script,
-                        data=json.dumps(data).replace("<", "\\u003c"))
+    page = _PAGE.format(
+        alt=html.escape(alt), picture=picture, script=script, data=json.dumps(data).replace("<", "\\u003c")
+    )
     return Viewer(page, f"panels={n}, slices={counts['slice']}, frames={counts['frame']}")
 
 
@@ -128,36 +148,55 @@ def _panel(i, volume, title, cmap, bar, vmin, vmax, unit):
     name = f"volume {i}" + (f" ({title})" if title else "")
     volume = np.asarray(volume.get() if hasattr(volume, "__cuda_array_interface__") else volume)
     if volume.dtype.kind not in "biuf":
-        raise ValueError(f"{name} holds values of type {volume.dtype}, but a colour bar has room for real ones only: "
-                         "show the real part or the magnitude.")
+        raise ValueError(
+            f"{name} holds values of type {volume.dtype}, but a colour bar has room for real ones only: "
+            "show the real part or the magnitude."
+        )
     if (ndim := volume.ndim) not in (3, 4) or volume.size == 0:
-        raise ValueError(f"{name} has shape {volume.shape}, but (z, y, x) or (frame, z, y, x) with at least one voxel "
-                         "is wanted; show a single image as image[None].")
+        raise ValueError(
+            f"{name} has shape {volume.shape}, but (z, y, x) or (frame, z, y, x) with at least one voxel "
+            "is wanted; show a single image as image[None]."
+        )
     volume = volume if ndim == 4 else volume[None]
     low, high = float(volume.min()), float(volume.max())
     if not (math.isfinite(low) and math.isfinite(high)):  # a NaN anywhere makes both NaN
         bad = ~np.isfinite(volume)
-        first = [int(k) for k in np.unravel_index(bad.argmax(), bad.shape)][4 - ndim:]
-        raise ValueError(f"{name} has {bad.sum()} values that are NaN or infinite, the first at {first}, and no colour "
-                         "would be true for them: find out why, or replace them with np.nan_to_num.")
+        first = [int(k) for k in np.unravel_index(bad.argmax(), bad.shape)][4 - ndim :]
+        raise ValueError(
+            f"{name} has {bad.sum()} values that are NaN or infinite, the first at {first}, and no colour "
+            "would be true for them: find out why, or replace them with np.nan_to_num."
+        )
     lo, hi = low if vmin is None else float(vmin), high if vmax is None else float(vmax)
     if lo == hi and None in (vmin, vmax):  # a constant volume: any range that starts there shows it
         hi = lo + (abs(lo) or 1.0)
     if not 0 < hi - lo < math.inf:
-        raise ValueError(f"{name} with values from {low:g} to {high:g} would be coloured from {lo:g} to {hi:g}, but "
-                         "the upper end must lie above the lower: change vmins or vmaxs.")
+        raise ValueError(
+            f"{name} with values from {low:g} to {high:g} would be coloured from {lo:g} to {hi:g}, but "
+            "the upper end must lie above the lower: change vmins or vmaxs."
+        )
     cmap = "Greys_r" if cmap is None else cmap
     if cmap not in colormaps:
         raise ValueError(f"cmaps names {cmap!r}, which Matplotlib does not have: try 'magma', 'Greys_r' or 'RdBu_r'.")
     colours = colormaps[cmap](np.linspace(0, 1, 256), bytes=True)[:, :3]
     ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(lo, hi)
     digits = min(15, math.ceil(math.log10(255 * max(abs(lo), abs(hi)) / (hi - lo))) + 1)  # resolve one of 255 steps
-    return {"volume": volume, "cmap": cmap, "title": "" if title is None else str(title), "unit": str(unit or ""),
-            "lo": lo, "hi": hi, "below": low < lo, "above": high > hi, "digits": digits,
-            "exact": volume.dtype.kind in "biu" and hi - lo <= 255, "error": float(f"{(hi - lo) / 510:.2g}"),
-            "bar": bool(unit) if bar is None else bool(bar), "shape": volume.shape,
-            "ticks": [[float(t), f"{t:.{digits}g}"] for t in ticks if lo <= t <= hi],
-            "colours": base64.b64encode(colours.tobytes()).decode()}
+    return {
+        "volume": volume,
+        "cmap": cmap,
+        "title": "" if title is None else str(title),
+        "unit": str(unit or ""),
+        "lo": lo,
+        "hi": hi,
+        "below": low < lo,
+        "above": high > hi,
+        "digits": digits,
+        "exact": volume.dtype.kind in "biu" and hi - lo <= 255,
+        "error": float(f"{(hi - lo) / 510:.2g}"),
+        "bar": bool(unit) if bar is None else bool(bar),
+        "shape": volume.shape,
+        "ticks": [[float(t), f"{t:.{digits}g}"] for t in ticks if lo <= t <= hi],
+        "colours": base64.b64encode(colours.tobytes()).decode(),
+    }
 
 
 def _pack(panels):
@@ -171,8 +210,10 @@ def _pack(panels):
             done += level.size
             size += len(parts[-1]) * 4 / 3e6
             if size > LIMIT_MB:
-                raise ValueError(f"the volumes would take about {size * total / done:.0f} MB of the notebook, more "
-                                 f"than the {LIMIT_MB} MB allowed: crop them, take every n-th slice, or show fewer.")
+                raise ValueError(
+                    f"the volumes would take about {size * total / done:.0f} MB of the notebook, more "
+                    f"than the {LIMIT_MB} MB allowed: crop them, take every n-th slice, or show fewer."
+                )
         p["voxels"] = base64.b64encode(b"".join([*parts, deflate.flush()])).decode()
 
 

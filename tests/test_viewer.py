@@ -95,8 +95,9 @@ def test_arrays_of_a_gpu_are_fetched():
         def get(self):
             return VOLUME
 
-    np.testing.assert_array_equal(codes_of(data_of(volshow([OnDevice()]))["panels"][0]),
-                                  codes_of(data_of(volshow([VOLUME]))["panels"][0]))
+    np.testing.assert_array_equal(
+        codes_of(data_of(volshow([OnDevice()]))["panels"][0]), codes_of(data_of(volshow([VOLUME]))["panels"][0])
+    )
 
 
 def test_views_of_any_order_are_shown_right():
@@ -145,8 +146,9 @@ class Tags(HTMLParser):
             self.image = dict(attributes)
 
 
-@pytest.mark.parametrize("title", [
-    "</script><img src=x onerror=alert(1)>", "<!--<script>", "\"'&amp;", "$x_1$", "脳 мозг"])
+@pytest.mark.parametrize(
+    "title", ["</script><img src=x onerror=alert(1)>", "<!--<script>", "\"'&amp;", "$x_1$", "脳 мозг"]
+)
 def test_a_title_is_text(title):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -199,32 +201,35 @@ def broken(value):
     return volume
 
 
-@pytest.mark.parametrize(("volumes", "options", "message"), [
-    ([broken(np.nan)], {}, r"volume 0 has 1 values that are NaN or infinite, the first at \[1, 2, 0\].*nan_to_num"),
-    ([VOLUME, broken(-np.inf)], {"titles": ["a", "b"]}, r"volume 1 \(b\) has 1 values .* infinite"),
-    ([np.stack([VOLUME, broken(np.nan)])], {}, r"the first at \[1, 1, 2, 0\]"),
-    (VOLUME + 1j, {}, "volume 0 holds values of type complex.*magnitude"),
-    (["brain"], {}, "values of type <U5"),
-    ([], {}, "0 volumes"),
-    ({}, {}, "0 volumes"),
-    (np.zeros((0, 4, 4)), {}, r"shape \(0, 4, 4\)"),
-    (np.zeros(7), {}, r"shape \(7,\).*wanted"),
-    (np.zeros((4, 4)), {}, r"shape \(4, 4\).*image\[None\]"),
-    (np.zeros((1, 1, 1, 4, 4)), {}, r"shape \(1, 1, 1, 4, 4\)"),
-    ([VOLUME, VOLUME[1:]], {}, r"\(frames, slices\) \[\(1, 5\), \(1, 4\)\].*equal"),
-    ([MOVIE, np.stack([VOLUME] * 3)], {}, r"\(frames, slices\) \[\(2, 5\), \(3, 5\)\].*equal"),
-    ([VOLUME, VOLUME], {"titles": ["a"]}, "titles has 1 entries for 2 volumes"),
-    ([VOLUME], {"cmaps": ["magma"] * 2}, "cmaps has 2 entries for 1 volumes"),
-    ([VOLUME], {"units": []}, "units has 0 entries"),
-    (MOVIE, {"cmaps": ["magma"] * 2}, "cmaps has 2 entries for 1 volumes"),
-    ([VOLUME], {"cmaps": ["hott"]}, "'hott', which Matplotlib does not have"),
-    ([VOLUME], {"vmins": 3, "vmaxs": 3}, "coloured from 3 to 3.*vmins or vmaxs"),
-    ([VOLUME], {"vmins": 60}, "values from 0 to 59 would be coloured from 60 to 59"),
-    ([VOLUME], {"vmins": np.nan}, "coloured from nan"),
-    ([VOLUME], {"ncols": 0}, "rows of 0"),
-    ([VOLUME], {"voxel": (2, 2)}, r"voxel is \(2, 2\), but three sizes"),
-    ([VOLUME], {"voxel": (2, 0, 2)}, "above 0 mm"),
-])
+@pytest.mark.parametrize(
+    ("volumes", "options", "message"),
+    [
+        ([broken(np.nan)], {}, r"volume 0 has 1 values that are NaN or infinite, the first at \[1, 2, 0\].*nan_to_num"),
+        ([VOLUME, broken(-np.inf)], {"titles": ["a", "b"]}, r"volume 1 \(b\) has 1 values .* infinite"),
+        ([np.stack([VOLUME, broken(np.nan)])], {}, r"the first at \[1, 1, 2, 0\]"),
+        (VOLUME + 1j, {}, "volume 0 holds values of type complex.*magnitude"),
+        (["brain"], {}, "values of type <U5"),
+        ([], {}, "0 volumes"),
+        ({}, {}, "0 volumes"),
+        (np.zeros((0, 4, 4)), {}, r"shape \(0, 4, 4\)"),
+        (np.zeros(7), {}, r"shape \(7,\).*wanted"),
+        (np.zeros((4, 4)), {}, r"shape \(4, 4\).*image\[None\]"),
+        (np.zeros((1, 1, 1, 4, 4)), {}, r"shape \(1, 1, 1, 4, 4\)"),
+        ([VOLUME, VOLUME[1:]], {}, r"\(frames, slices\) \[\(1, 5\), \(1, 4\)\].*equal"),
+        ([MOVIE, np.stack([VOLUME] * 3)], {}, r"\(frames, slices\) \[\(2, 5\), \(3, 5\)\].*equal"),
+        ([VOLUME, VOLUME], {"titles": ["a"]}, "titles has 1 entries for 2 volumes"),
+        ([VOLUME], {"cmaps": ["magma"] * 2}, "cmaps has 2 entries for 1 volumes"),
+        ([VOLUME], {"units": []}, "units has 0 entries"),
+        (MOVIE, {"cmaps": ["magma"] * 2}, "cmaps has 2 entries for 1 volumes"),
+        ([VOLUME], {"cmaps": ["hott"]}, "'hott', which Matplotlib does not have"),
+        ([VOLUME], {"vmins": 3, "vmaxs": 3}, "coloured from 3 to 3.*vmins or vmaxs"),
+        ([VOLUME], {"vmins": 60}, "values from 0 to 59 would be coloured from 60 to 59"),
+        ([VOLUME], {"vmins": np.nan}, "coloured from nan"),
+        ([VOLUME], {"ncols": 0}, "rows of 0"),
+        ([VOLUME], {"voxel": (2, 2)}, r"voxel is \(2, 2\), but three sizes"),
+        ([VOLUME], {"voxel": (2, 0, 2)}, "above 0 mm"),
+    ],
+)
 def test_what_cannot_be_shown_truly_is_refused_in_a_sentence(volumes, options, message):
     with pytest.raises(ValueError, match=message) as error:
         volshow(volumes, **options)

@@ -75,8 +75,11 @@ def screenshot(page, name):
 
 def pixels(page, panel):
     """The colours a canvas holds, (y, x, 3)."""
-    height, width, values = page.locator("canvas.pv-image").nth(panel).evaluate(
-        "c => [c.height, c.width, c.getContext('2d').getImageData(0, 0, c.width, c.height).data.join()]")
+    height, width, values = (
+        page.locator("canvas.pv-image")
+        .nth(panel)
+        .evaluate("c => [c.height, c.width, c.getContext('2d').getImageData(0, 0, c.width, c.height).data.join()]")
+    )
     return np.array(values.split(","), np.uint8).reshape(height, width, 4)[..., :3]
 
 
@@ -146,8 +149,11 @@ def test_labels_are_read_exactly_and_cut_values_as_bounds(visit):
 def test_frames_have_a_slider_of_their_own(visit):
     truth = head()
     iterates = np.stack([truth * k for k in (0.2, 0.5, 0.8, 1)])
-    page = visit(volshow({"truth": truth, "MLEM": iterates}, cmaps="magma", units="kBq/mL", vmins=0, vmaxs=3,
-                         frames="iteration")._repr_html_())
+    page = visit(
+        volshow(
+            {"truth": truth, "MLEM": iterates}, cmaps="magma", units="kBq/mL", vmins=0, vmaxs=3, frames="iteration"
+        )._repr_html_()
+    )
     screenshot(page, "frames_light")
     before = [pixels(page, i) for i in (0, 1)]
     page.get_by_role("slider", name="iteration").focus()
@@ -175,8 +181,11 @@ def test_the_wheel_changes_the_slice_and_lets_the_page_go_on_at_the_end(visit):
 
 
 def test_pictures_are_aligned_and_have_the_voxels_shape(visit):
-    page = visit(volshow([head()] * 3, colorbars=[1, 0, 0], titles=["a", "a long title " * 9, "b"], voxel=(2, 3, 1),
-                         ncols=2)._repr_html_())
+    page = visit(
+        volshow(
+            [head()] * 3, colorbars=[1, 0, 0], titles=["a", "a long title " * 9, "b"], voxel=(2, 3, 1), ncols=2
+        )._repr_html_()
+    )
     boxes = [page.locator("canvas.pv-image").nth(i).bounding_box() for i in range(3)]
     assert all(abs(b["height"] / b["width"] - 3 * 64 / 48) < 0.02 for b in boxes)
     assert boxes[0]["y"] == boxes[1]["y"] < boxes[2]["y"] and boxes[0]["x"] == boxes[2]["x"]
@@ -186,8 +195,11 @@ def test_pictures_are_aligned_and_have_the_voxels_shape(visit):
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_text_takes_the_colour_of_a_dark_page(visit, n):
-    page = visit(volshow([head()] * n, titles=["PET"] * n, cmaps="magma", units="kBq/mL")._repr_html_(),
-                 style=":root { color-scheme: light dark } body { font-family: sans-serif }", color_scheme="dark")
+    page = visit(
+        volshow([head()] * n, titles=["PET"] * n, cmaps="magma", units="kBq/mL")._repr_html_(),
+        style=":root { color-scheme: light dark } body { font-family: sans-serif }",
+        color_scheme="dark",
+    )
     texts = page.locator(".pv-title, .pv-place, .pv-tick, input")
     assert set(texts.evaluate_all("all => all.map(e => getComputedStyle(e).color)")) == {"rgb(255, 255, 255)"}
     screenshot(page, f"{n}_dark")
@@ -208,8 +220,8 @@ def test_several_viewers_in_a_page_show_their_own(visit):
 
 
 def test_a_title_injects_nothing(visit):
-    titles = ["</script><img src=x onerror='window.injected=1'>", "<!--<script>", '"><b>quote\'s', "脳 мозг"]
-    page = visit(volshow([head()] * 4, titles=titles, units="<i>u</i>", alt="<img src=y>\">")._repr_html_())
+    titles = ["</script><img src=x onerror='window.injected=1'>", "<!--<script>", "\"><b>quote's", "脳 мозг"]
+    page = visit(volshow([head()] * 4, titles=titles, units="<i>u</i>", alt='<img src=y>">')._repr_html_())
     assert page.locator(".pv-title").all_text_contents() == titles
     assert page.locator(".pv-unit").first.text_content() == "<i>u</i>"
     assert page.locator("img, b, i").count() == 0
@@ -217,16 +229,20 @@ def test_a_title_injects_nothing(visit):
 
 
 def test_without_scripts_the_picture_stays(visit):
-    page = visit(volshow([head(), head(2)], titles=["PET", "MR"], units="kBq/mL", alt="Two heads")._repr_html_(),
-                 java_script_enabled=False)
+    page = visit(
+        volshow([head(), head(2)], titles=["PET", "MR"], units="kBq/mL", alt="Two heads")._repr_html_(),
+        java_script_enabled=False,
+    )
     picture = page.get_by_role("img", name="Two heads")
     assert picture.bounding_box()["width"] > 500 and page.locator("canvas").count() == 0
     screenshot(page, "no_scripts")
 
 
 def test_a_browser_that_cannot_inflate_keeps_the_picture_and_says_so(visit):
-    page = visit("<script>delete window.DecompressionStream</script>"
-                 + volshow([head()], alt="A head")._repr_html_().replace("pv-root", "pv-root pv", 1))
+    page = visit(
+        "<script>delete window.DecompressionStream</script>"
+        + volshow([head()], alt="A head")._repr_html_().replace("pv-root", "pv-root pv", 1)
+    )
     page.wait_for_selector("text=This browser shows one slice only")
     assert page.get_by_role("img", name="A head").is_visible()
 
@@ -263,25 +279,49 @@ def lab(tmp_path_factory, executed):
     root = tmp_path_factory.mktemp("lab")
     for name, outputs in (("fresh", []), ("saved", executed.cells[0].outputs)):
         cell = nbformat.v4.new_code_cell(CELL, id="cell", outputs=outputs)
-        nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": {
-            "name": "python3", "display_name": "Python 3", "language": "python"}}), root / f"{name}.ipynb")
-    for plugin, setting in (("notebook-extension/tracker", {"windowingMode": "none"}),
-                            ("apputils-extension/notification", {"fetchNews": "false", "checkForUpdates": False})):
+        nbformat.write(
+            nbformat.v4.new_notebook(
+                cells=[cell],
+                metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+            ),
+            root / f"{name}.ipynb",
+        )
+    for plugin, setting in (
+        ("notebook-extension/tracker", {"windowingMode": "none"}),
+        ("apputils-extension/notification", {"fetchNews": "false", "checkForUpdates": False}),
+    ):
         path = root / "settings" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(setting))
-    places = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime",
-              "IPYTHONDIR": "ipython", "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces"}
+    places = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "IPYTHONDIR": "ipython",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+    }
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     token = secrets.token_hex()
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.root_dir={root}",
-               "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
-               f"--IdentityProvider.token={token}", "--LabApp.expose_app_in_browser=True",
-               "--LabApp.extension_manager=readonly"]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        f"--ServerApp.root_dir={root}",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+        "--LabApp.expose_app_in_browser=True",
+        "--LabApp.extension_manager=readonly",
+    ]
     with (root / "log").open("w") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log,
-                                  env=os.environ | {key: str(root / place) for key, place in places.items()})
+        server = subprocess.Popen(
+            command, stdout=log, stderr=log, env=os.environ | {key: str(root / place) for key, place in places.items()}
+        )
     base = f"http://127.0.0.1:{port}"
     try:
         for _ in range(300):
