@@ -9,7 +9,7 @@ numbers, and a whole segment of planes is one shifted addition. Both loops are t
 import warnings
 
 import numpy as np
-from numba import float32, from_dtype, int64, njit, uint64, void
+from numba import float32, from_dtype, int64, njit, types, uint64, void
 
 # One ray per (angle, bin): in row i it passes column + i * column_step, t + i * t_step of the way from its first
 # crystal to its second. A steep ray is one that walks along x, through columns instead of rows.
@@ -38,11 +38,11 @@ def compiled(signature):
     def decorate(function):
         try:
             return njit(signature, cache=True, **options)(function)
-        except (RuntimeError, OSError) as error:  # no folder that can be written, or a full disk
+        except (RuntimeError, OSError):  # no folder that can be written, or a full disk
             warnings.warn(
-                f"The compiled {function.__name__} projection could not be kept on disk ({error}) and is compiled at "
-                "each start: set NUMBA_CACHE_DIR to a folder that can be written.",
-                stacklevel=2,
+                "The compiled projector could not be kept on disk and is compiled at each start: set NUMBA_CACHE_DIR "
+                "to a folder that can be written and has room.",
+                stacklevel=1,  # here for each function, so that it is shown once
             )
             return njit(signature, **options)(function)
 
@@ -51,6 +51,8 @@ def compiled(signature):
 
 _rays = from_dtype(RAY)[:, ::1]
 _segments = from_dtype(SEGMENT)[::1]
+_factor = types.Array(float32, 3, "A", readonly=True)  # what a caller may have mapped from a file
+_sinogram = types.Array(float32, 3, "C", readonly=True)
 
 
 @njit(inline="always")
@@ -96,9 +98,7 @@ def _add_steps(sums, first, lanes, columns, depth, z):
         )
 
 
-@compiled(
-    void(float32[::1], int64, int64, _rays, _segments, float32[::1], float32[:, :, :], int64, int64, float32[:, :, ::1])
-)
+@compiled(void(float32[::1], int64, int64, _rays, _segments, float32[::1], _factor, int64, int64, float32[:, :, ::1]))
 def project(image, side, depth, rays, segments, weight, factor, angle0, angle1, out):
     """Fill the angles [angle0, angle1) of a sinogram.
 
@@ -151,7 +151,7 @@ def project(image, side, depth, rays, segments, weight, factor, angle0, angle1, 
                         out[plane, a, b] *= factor[plane, a, b]
 
 
-@compiled(void(float32[:, :, ::1], _rays, _segments, float32[::1], float32[:, :, :], int64, int64, int64, float32[::1]))
+@compiled(void(_sinogram, _rays, _segments, float32[::1], _factor, int64, int64, int64, float32[::1]))
 def gather_rays(sinogram, rays, segments, weight, factor, angle, angle0, angles, work):
     """Bring one angle of a sinogram into the order that `back_project` reads: all planes of a ray side by side."""
     bins = rays.shape[1]

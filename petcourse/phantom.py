@@ -27,6 +27,8 @@ class Subject:
 
     Attributes
     ----------
+    number : int or "embedded"
+        What `load_subject` takes to load the same head again.
     name : str
         "BrainWeb 04" or "embedded phantom (Colin27)".
     pet : float32
@@ -43,6 +45,7 @@ class Subject:
         What was put into `pet`.
     """
 
+    number: int | str
     name: str
     pet: np.ndarray = field(repr=False)
     mu: np.ndarray = field(repr=False)
@@ -89,7 +92,7 @@ def load_subject(number=None, scanner=None, folder=None, seed=0, texture=True, l
     from petcourse.scanner import Scanner
 
     scanner = scanner or Scanner.mmr()
-    name, labels, spacing = _anatomy(number, folder)
+    number, name, labels, spacing = _anatomy(number, folder)
     rng = np.random.default_rng([seed, *name.encode()])  # with the name, lest two subjects share one texture
 
     # A box around the head is sampled whole and then cut, so that a short scanner sees what the full one sees there.
@@ -116,11 +119,11 @@ def load_subject(number=None, scanner=None, folder=None, seed=0, texture=True, l
         whole[where] = part
         return whole
 
-    return Subject(name, *map(place, images), place(tissue), lesion_map, found)
+    return Subject(number, name, *map(place, images), place(tissue), lesion_map, found)
 
 
 def _anatomy(number, folder):
-    """Name, labels (uint8, rows from the back of the head to its front) and their spacing in mm."""
+    """Number, name, labels (uint8, rows from the back of the head to its front) and their spacing in mm."""
     if number is None:
         local = download.local_subjects(folder)
         reason = "There is no BrainWeb subject on this machine."
@@ -129,12 +132,12 @@ def _anatomy(number, folder):
                 return _anatomy(local[0], folder)
         except ConnectionError as error:  # a damaged file in the cache, and no network to replace it
             reason = str(error)
-        print(f"{reason} This is the embedded phantom (Colin27); load_subject(4) fetches BrainWeb's subject 04.")
+        print(f"{reason}\nThis is the embedded phantom (Colin27); load_subject(4) fetches BrainWeb 04.")
     elif number != "embedded":
         labels = download.load_labels(number, folder)
-        return f"BrainWeb {int(number):02d}", labels, 0.5
+        return int(number), f"BrainWeb {int(number):02d}", labels, 0.5
     with np.load(EMBEDDED) as file:
-        return "embedded phantom (Colin27)", file["labels"], 1.0
+        return "embedded", "embedded phantom (Colin27)", file["labels"], 1.0
 
 
 def _intensities(labels, points):

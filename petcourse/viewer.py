@@ -6,14 +6,14 @@ the script (viewer.js) that replaces the picture by linked slices. Without scrip
 
 import base64
 import html
-import io
 import json
 import math
-import warnings
 import zlib
 from pathlib import Path
 
 import numpy as np
+
+from petcourse.picture import picture
 
 LIMIT_MB = 12  # a notebook with larger outputs is slow to open and to save
 
@@ -112,7 +112,7 @@ def volshow(
     start = {"slice": counts["slice"] // 2, "frame": counts["frame"] - 1}  # the last frame: of iterations the result
     shown = "; ".join(f"{p['title'] or 'volume'}, {p['lo']:.4g} to {p['hi']:.4g} {p['unit']}".strip() for p in panels)
     alt = alt or f"{slices} {start['slice']} of {counts['slice']}: {shown}"
-    picture = base64.b64encode(_picture(panels, start, ncols, voxel)).decode()
+    still = base64.b64encode(picture(panels, start, ncols, voxel)).decode()
     _pack(panels)
     data = {
         "alt": alt,
@@ -125,7 +125,7 @@ def volshow(
     script = Path(__file__).with_name("viewer.js").read_text("utf-8").rsplit("\nexport ", 1)[0]
     # inside a script "</script" would end it, even between quotes
     page = _PAGE.format(
-        alt=html.escape(alt), picture=picture, script=script, data=json.dumps(data).replace("<", "\\u003c")
+        alt=html.escape(alt), picture=still, script=script, data=json.dumps(data).replace("<", "\\u003c")
     )
     return Viewer(page, f"panels={n}, slices={counts['slice']}, frames={counts['frame']}")
 
@@ -215,26 +215,3 @@ def _pack(panels):
                     f"than the {LIMIT_MB} MB allowed: crop them, take every n-th slice, or show fewer."
                 )
         p["voxels"] = base64.b64encode(b"".join([*parts, deflate.flush()])).decode()
-
-
-def _picture(panels, start, ncols, voxel):
-    """Return a PNG of one slice of each panel, for where no script runs."""
-    from matplotlib.figure import Figure  # not pyplot, which keeps figures and shows them
-
-    nrows, width = math.ceil(len(panels) / ncols), 2.6 if ncols > 2 else 3.6
-    tallest = max(p["shape"][2] * voxel[1] / (p["shape"][3] * voxel[2]) for p in panels)
-    figure = Figure((width * ncols, (width * min(tallest, 2) + 0.3) * nrows), dpi=100, layout="constrained")
-    for i, p in enumerate(panels, 1):
-        ax = figure.add_subplot(nrows, ncols, i)
-        ax.set_axis_off()
-        ax.set_title(p["title"], parse_math=False, fontsize=10)
-        plane = p["volume"][min(start["frame"], p["shape"][0] - 1), start["slice"]].astype(float)
-        image = ax.imshow(plane, p["cmap"], vmin=p["lo"], vmax=p["hi"], aspect=voxel[1] / voxel[2])
-        if p["bar"]:
-            figure.colorbar(image, cax=ax.inset_axes([1.04, 0, 0.05, 1])).set_label(p["unit"], parse_math=False)
-    png = io.BytesIO()
-    with warnings.catch_warnings():
-        # Matplotlib's own font lacks many scripts; browsers do not, and the title is in the alt text as well.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(png, bbox_inches="tight", pad_inches=0.05)
-    return png.getvalue()
