@@ -38,17 +38,20 @@ def compiled(signature):
     def decorate(function):
         try:
             return njit(signature, cache=True, **options)(function)
-        except (RuntimeError, OSError):  # no folder that can be written, or a full disk
-            warnings.warn(
-                "The compiled projector could not be kept on disk and is compiled at each start: set NUMBA_CACHE_DIR "
-                "to a folder that can be written and has room.",
-                stacklevel=1,  # here for each function, so that it is shown once
-            )
+        except (RuntimeError, OSError) as error:  # no folder that can be written, or a full disk
+            if not compiled.warned:
+                warnings.warn(
+                    f"The compiled projector could not be kept on disk ({error}) and is compiled at each start: set "
+                    "NUMBA_CACHE_DIR to a folder that can be written and has room.",
+                    stacklevel=2,
+                )
+            compiled.warned = True
             return njit(signature, **options)(function)
 
     return decorate
 
 
+compiled.warned = False  # once is enough
 _rays = from_dtype(RAY)[:, ::1]
 _segments = from_dtype(SEGMENT)[::1]
 _factor = types.Array(float32, 3, "A", readonly=True)  # what a caller may have mapped from a file
