@@ -27,10 +27,8 @@ test: $(STAMP)  ## unit tests and every notebook at small size, embedded phantom
 test-full: $(STAMP)  ## slow unit tests and every notebook at full size (BrainWeb from PETCOURSE_BRAINWEB if set)
 	$(call fresh,full) $(PYTEST) -m "slow or notebook" $(ARGS)
 
-run: $(STAMP)  ## execute all notebooks in order at full size; HTML pages are left in build/
-	$(call fresh,full) $(PY) -m nbconvert --execute --to notebook --ExecutePreprocessor.timeout=-1 \
-	  --output-dir=build $(NOTEBOOKS)
-	$(PY) -m nbconvert --to html --output-dir=build $(NOTEBOOKS:notebooks/%=build/%)
+run: $(STAMP)  ## execute all notebooks in order at full size; pages and a table of time and memory in build/
+	$(call fresh,full) $(PY) -m benchmarks.notebooks
 
 lint: $(STAMP)  ## ruff: mistakes everywhere, layout in the Python files
 	$(PY) -m ruff check .
