@@ -30,10 +30,10 @@ def mlem(P, m, r, iterations, theta=None):
     Raises
     ------
     ValueError
-        If counts or randoms are negative or not finite, of the wrong shape, or if bins counted that can see neither
-        image nor randoms.
+        If counts, randoms or the start are negative or not finite, of the wrong shape, or if bins counted that can
+        see neither image nor randoms.
     """
-    _check(P, m, r)
+    _check(P, m, r, theta)
     ones = np.ones(P.dimsd, np.float32)
     sensitivity = P.T @ ones
     del ones
@@ -50,8 +50,9 @@ def mlem(P, m, r, iterations, theta=None):
         yield theta, log_likelihood
 
 
-def _check(P, m, r):
-    if m.shape != P.dimsd or np.broadcast_shapes(m.shape, r.shape) != m.shape:
+def _check(P, m, r, theta):
+    fits = len(r.shape) <= 3 and all(a in (1, b) for a, b in zip(r.shape[::-1], m.shape[::-1], strict=False))
+    if m.shape != P.dimsd or not fits:
         raise ValueError(
             f"the counts m have shape {m.shape}, the randoms r {r.shape} and the operator gives {P.dimsd}: "
             "use data and operator of one scanner."
@@ -63,6 +64,8 @@ def _check(P, m, r):
                 f"the {name} range from {low:g} to {high:g}: numbers of photon pairs are finite and not negative, "
                 "so reconstruct from raw counts, not from ones with the randoms subtracted."
             )
+    if theta is not None and theta.min() < 0:
+        raise ValueError(f"the start goes down to {theta.min():g} and activity is not negative: clip it at zero.")
 
 
 def _divide(m, expected):

@@ -118,7 +118,8 @@ def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
     Raises
     ------
     ValueError
-        If the image is negative or empty, or ``counts`` or ``randoms`` is out of range.
+        If the image is negative, empty or not seen, ``counts`` or ``randoms`` is out of range, or ``live`` is not of
+        this scanner.
     """
     if not (0 < counts < np.inf and 0 <= randoms < 1):
         raise ValueError(
@@ -130,8 +131,16 @@ def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
             f"the image to measure lies between {theta.min():g} and {theta.max():g}: "
             "activity is nowhere negative and somewhere positive."
         )
+    if live.shape != P.dimsd[1:] or not live.any():
+        raise ValueError(
+            f"the live bins have shape {live.shape} with {np.count_nonzero(live)} of them live and a plane has shape "
+            f"{P.dimsd[1:]}: use Scanner.live() of the scanner that P is made for."
+        )
     expected = P @ theta
-    scale = counts / expected.sum(dtype=np.float64)
+    trues = expected.sum(dtype=np.float64)
+    if not trues > 0:
+        raise ValueError("the image to measure has activity but no bin sees it: move it into the field of view.")
+    scale = counts / trues
     flat = counts * randoms / (1 - randoms) / (len(expected) * np.count_nonzero(live))
     r = (flat * live[np.newaxis]).astype(np.float32)
     m = np.empty(expected.shape, np.uint8)
