@@ -7,7 +7,22 @@ import numpy as np
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
+from petcourse.operator import Operator
 from petcourse.scanner import Scanner
+
+
+class Matrix(Operator):
+    """A given matrix as an operator."""
+
+    def __init__(self, matrix, dims, dimsd):
+        self.matrix = np.asarray(matrix, np.float32)
+        super().__init__(dims, dimsd, "the matrix")
+
+    def forward(self, x):
+        return (self.matrix @ x.ravel()).reshape(self.dimsd)
+
+    def back(self, y):
+        return (self.matrix.T @ y.ravel()).reshape(self.dims)
 
 
 def walk(scanner, radius, angle, bin_, z0, z1):
@@ -91,10 +106,11 @@ def matrix(scanner, radius):
     return csr_matrix((np.concatenate(value), (np.concatenate(at), np.concatenate(voxel))), shape)
 
 
-def lengths_in_voxel(scanner, k, row, col):
-    """Exact length inside one voxel, summed over all live LORs and ring pairs, by clipping each against the box."""
-    box = [(axis[i] - size / 2, axis[i] + size / 2) for axis, i, size in zip(
-        scanner.axes()[::-1], (col, row, k), scanner.voxel[::-1], strict=True)]  # fmt: skip
+def lengths_in_box(scanner, ks, rows, cols):
+    """Exact length inside a box of voxels, per voxel, summed over all live LORs and ring pairs, by clipping each."""
+    box = []
+    for axis, size, chosen in zip(scanner.axes()[::-1], scanner.voxel[::-1], (cols, rows, ks), strict=True):
+        box.append((axis[list(chosen)].min() - size / 2, axis[list(chosen)].max() + size / 2))
     r0, r1 = np.divmod(np.arange(scanner.rings**2), scanner.rings)
     kept = abs(r0 - r1) <= scanner.max_ring_difference
     z0, z1 = ((r[kept] - (scanner.rings - 1) / 2) * scanner.ring_pitch for r in (r0, r1))
@@ -106,10 +122,10 @@ def lengths_in_voxel(scanner, k, row, col):
             t0, t1 = (low - u) / run, (high - u) / run
             enter, leave = np.maximum(enter, np.minimum(t0, t1)), np.minimum(leave, np.maximum(t0, t1))
             if enter.min() >= leave.max():
-                break  # passes beside the voxel
+                break  # passes beside the box
         else:
             total += np.sum(np.maximum(leave - enter, 0) * np.sqrt((q - p) @ (q - p) + (z1 - z0) ** 2))
-    return total
+    return total / len(ks) / len(rows) / len(cols)
 
 
 def ring(blocks=8, block_crystals=3, radius=40.0, **rest):

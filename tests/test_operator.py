@@ -1,0 +1,80 @@
+"""Composition, transposes and the memory check, on plain matrices. The projector's own are in test_projector."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import psutil
+import pylops
+import pytest
+from reference import Matrix
+
+from petcourse.operator import Product, require_memory
+
+RNG = np.random.default_rng(0)
+DENSE, INNER = RNG.random((12, 24)), RNG.random((24, 6))
+OUTER = Matrix(DENSE, (2, 3, 4), (2, 3, 2))
+BOTH = OUTER @ Matrix(INNER, (1, 2, 3), (2, 3, 4))
+X, Y = RNG.random((1, 2, 3), dtype=np.float32), RNG.random((2, 3, 2), dtype=np.float32)
+
+
+def test_product_and_transpose():
+    wanted = DENSE @ INNER
+    assert isinstance(BOTH, Product)
+    for operator in (BOTH, BOTH.T.T, BOTH.H.H):
+        np.testing.assert_allclose((operator @ X).ravel(), wanted @ X.ravel(), rtol=1e-5)
+    for operator in (BOTH.T, BOTH.H, BOTH.T.T.T):
+        np.testing.assert_allclose((operator @ Y).ravel(), wanted.T @ Y.ravel(), rtol=1e-5)
+    np.testing.assert_allclose((BOTH.T @ BOTH @ X).ravel(), wanted.T @ wanted @ X.ravel(), rtol=1e-5)
+    assert (BOTH @ X).shape == BOTH.dimsd == BOTH.T.dims == (2, 3, 2)
+    assert (BOTH.T @ Y).dtype == (BOTH @ X).dtype == np.float32
+
+
+def test_with_other_pylops_operators():
+    wanted = DENSE @ INNER @ X.ravel()
+    np.testing.assert_allclose(((2 * BOTH) @ X).ravel(), 2 * wanted, rtol=1e-5)
+    np.testing.assert_allclose(((BOTH + BOTH) @ X).ravel(), 2 * wanted, rtol=1e-5)
+    weighted = BOTH @ pylops.Diagonal(np.full(BOTH.dims, 3, np.float32), dtype=np.float32)
+    np.testing.assert_allclose((weighted @ X).ravel(), 3 * wanted, rtol=1e-5)
+    np.testing.assert_allclose((weighted.T @ Y).ravel(), 3 * (DENSE @ INNER).T @ Y.ravel(), rtol=1e-5)
+
+
+def test_operators_that_do_not_fit():
+    with pytest.raises(
+        ValueError, match=r"the matrix works on \(2, 3, 4\) and the matrix @ the matrix gives \(2, 3, 2\).*one scanner"
+    ):
+        OUTER @ BOTH
+    with pytest.raises(ValueError, match=r"the matrix @ the matrix was given an array of shape \(2, 3, 2\)"):
+        BOTH @ Y
+    with pytest.raises(ValueError, match=r"shape \(6, 2\) and works on"):
+        BOTH @ np.ones((6, 2), np.float32)
+
+
+def memory(monkeypatch, tmp_path, available, limit=None, used=0):
+    """Free memory as given, and a container's limit if there is one."""
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=available))
+    monkeypatch.setattr("petcourse.operator.Path", lambda path: tmp_path / Path(path).name)
+    if limit is not None:
+        (tmp_path / "memory.max").write_text(f"{limit}\n")
+        (tmp_path / "memory.current").write_text(f"{used}\n")
+
+
+def test_enough_memory(monkeypatch, tmp_path):
+    memory(monkeypatch, tmp_path, 2**30)
+    require_memory(2**30, "a test")
+    memory(monkeypatch, tmp_path, 2**30, "max")
+    require_memory(2**30, "a test")
+    memory(monkeypatch, tmp_path, 2**30, 2**31, 2**30)
+    require_memory(2**30, "a test")
+
+
+def test_too_little_memory(monkeypatch, tmp_path):
+    memory(monkeypatch, tmp_path, 100 * 2**20)
+    with pytest.raises(MemoryError, match="a test needs 1024 MiB and 100 MiB are free: close.*Scanner.mmr"):
+        require_memory(2**30, "a test")
+
+
+def test_limit_of_a_container(monkeypatch, tmp_path):
+    memory(monkeypatch, tmp_path, 2**33, 2**30, 2**29)
+    with pytest.raises(MemoryError, match="a test needs 1024 MiB and 512 MiB are free"):
+        require_memory(2**30, "a test")

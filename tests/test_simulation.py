@@ -1,0 +1,95 @@
+"""Counts are Poisson about P theta + r, and as many as were asked for."""
+
+import numpy as np
+import pytest
+import reference
+
+from petcourse import Attenuation, Projector, attenuation_factors, simulate
+
+SCANNER = reference.ring(blocks=12)
+LIVE = SCANNER.live()
+X = Projector(SCANNER)
+THETA = np.random.default_rng(0).random(X.dims, dtype=np.float32)
+
+
+@pytest.mark.parametrize("randoms", [0, 0.3, 0.8])
+def test_number_of_counts(randoms):
+    """The sinogram's trues are what was asked for; randoms come on top."""
+    m, r, scale = simulate(X, THETA, LIVE, counts=1e6, randoms=randoms)
+    total = 1e6 / (1 - randoms)
+    assert abs(m.sum() - total) < 5 * np.sqrt(total)
+    assert (scale * (X @ THETA)).sum(dtype=float) == pytest.approx(1e6, rel=1e-5)
+    assert r.sum(dtype=float) * len(m) == pytest.approx(total - 1e6, rel=1e-4)
+
+
+def test_poisson():
+    """In every bin the difference from the mean is as large as Poisson's: chi-squared per bin is one."""
+    m, r, scale = simulate(X, THETA, LIVE, counts=1e7, seed=3)
+    mean = scale * (X @ THETA).astype(float) + r
+    seen = np.broadcast_to(LIVE, mean.shape) & (mean > 10)
+    chi = (m[seen] - mean[seen]) ** 2 / mean[seen]
+    assert chi.mean() == pytest.approx(1, abs=5 * np.sqrt(2 / seen.sum()))
+
+
+def test_dead_bins_stay_empty():
+    m, r, _ = simulate(X, THETA, LIVE, counts=1e6)
+    assert not m[:, ~LIVE].any()
+    assert not r[:, ~LIVE].any()
+    assert r.shape == (1, *LIVE.shape)
+    assert np.ptp(r[:, LIVE]) == 0
+
+
+def test_seed():
+    one, again, other = (simulate(X, THETA, LIVE, counts=1e5, seed=seed)[0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, again)
+    assert (one != other).any()
+
+
+@pytest.mark.parametrize(("counts", "dtype"), [(1e4, np.uint8), (1e7, np.uint16), (1e10, np.uint32)])
+def test_integers_large_enough(counts, dtype):
+    """The type grows on the way without a count being lost."""
+    m, _, _ = simulate(X, THETA, LIVE, counts=counts, randoms=0)
+    assert m.dtype == dtype
+    assert m.sum(dtype=float) == pytest.approx(counts, abs=5 * np.sqrt(counts))
+
+
+def test_unit_of_the_image_does_not_matter():
+    m, _, scale = simulate(X, THETA, LIVE, counts=1e5)
+    m1000, _, scale1000 = simulate(X, 1024 * THETA, LIVE, counts=1e5)
+    np.testing.assert_array_equal(m, m1000)
+    assert scale == pytest.approx(1024 * scale1000)
+
+
+def test_attenuation_factors():
+    """Water of 20 mm radius: exp(-mu chord) for a plane's one ring pair, not for all its pairs together."""
+    _, y, x = SCANNER.axes()
+    water = np.broadcast_to((np.hypot(y[:, None], x) < 20) * np.float32(0.0096), X.dims)
+    a = attenuation_factors(X, water)
+    assert a.dtype == np.float32
+    assert (a[:, ~LIVE] == 1).all()
+    assert a[:, LIVE].max() <= 1
+    for angle, bin_ in np.argwhere(LIVE)[::10]:
+        wanted = np.exp(-reference.planes(water, SCANNER, X.radius, angle, bin_) / SCANNER.multiplicity())
+        np.testing.assert_allclose(a[:, angle, bin_], wanted, rtol=1e-5)
+    Attenuation(a)  # takes them as they are
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"counts": 0}, "0 counts with a part of 0.3 randoms.*more than 0"),
+        ({"counts": np.nan}, "nan counts"),
+        ({"counts": np.inf}, "inf counts"),
+        ({"randoms": 1}, "a part of 1 randoms.*less than 1"),
+        ({"randoms": -0.1}, "a part of -0.1 randoms"),
+        ({"theta": -THETA}, "between -0.9.*nowhere negative and somewhere positive"),
+        ({"theta": 0 * THETA}, "between 0 and 0.*somewhere positive"),
+        ({"theta": THETA * np.nan}, "NaN"),
+        ({"theta": np.eye(20, dtype=np.float32) * (np.arange(20) < 1) * np.ones(X.dims, np.float32)}, "no bin sees it"),
+        ({"live": LIVE[1:]}, r"live bins have shape \(23, 20\).*Scanner.live"),
+        ({"live": 0 * LIVE > 0}, "with 0 of them live.*Scanner.live"),
+    ],
+)
+def test_impossible_measurement(given, message):
+    with pytest.raises(ValueError, match=message):
+        simulate(**({"P": X, "theta": THETA, "live": LIVE} | given))
