@@ -12,7 +12,14 @@ from petcourse.phantom import EMBEDDED, TISSUES, load_subject
 from petcourse.scanner import Scanner
 
 FOLDER = os.environ.get("PETCOURSE_BRAINWEB")
-needs_brainweb = pytest.mark.skipif(not FOLDER, reason="PETCOURSE_BRAINWEB names no folder of BrainWeb subjects")
+
+
+def needs_brainweb(test):
+    """`make test` runs without BrainWeb, `make test-full` with it where it is: hence also slow."""
+    reason = "PETCOURSE_BRAINWEB names no folder of BrainWeb subjects"
+    return pytest.mark.slow(pytest.mark.skipif(not FOLDER, reason=reason)(test))
+
+
 IMAGES = ("pet", "mu", "t1", "t2")
 
 
