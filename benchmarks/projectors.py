@@ -1,0 +1,346 @@
+"""How fast the projector is, how near to what the processor could do, and how it compares with parallelproj.
+
+    python -m benchmarks.projectors [--quick] [--full] [--parallelproj libparallelproj_c.so] [--write]
+
+Prints tables in Markdown. parallelproj (Schramm & Thielemans 2024, doi:10.3389/fnume.2023.1324562) is used as it is, if
+its Python package is installed or a path to its compiled C library is given.
+"""
+
+import argparse
+import ctypes
+import datetime
+import importlib.util
+import multiprocessing
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+
+import llvmlite.binding
+import numba
+import numpy as np
+import psutil
+
+from petcourse import PSF, Attenuation, Projector, Scanner, attenuation_factors, load_subject, mlem, simulate
+from petcourse.projector import available_cores
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+CHILD = """
+import time
+import numba, numpy as np, scipy, pylops
+from petcourse import Projector, Scanner
+start = time.perf_counter()
+X = Projector(Scanner.mmr(rings=1), 10)
+X @ np.ones(X.dims, np.float32)
+print(time.perf_counter() - start)
+"""
+
+
+def timed(work, times):
+    """Seconds of each of several runs, and the last result."""
+    seconds = []
+    for _ in range(times):
+        result = None  # what the run before made is freed first
+        start = time.perf_counter()
+        result = work()
+        seconds.append(time.perf_counter() - start)
+    return seconds, result
+
+
+def said(seconds):
+    """Median and least of some times."""
+    return f"{np.median(seconds):.2f} | {min(seconds):.2f} | {len(seconds)}"
+
+
+class Peak:
+    """Largest memory of this process in MiB while the block runs: sampled 100 times a second."""
+
+    def __enter__(self):
+        self.process, self.running, self.most = psutil.Process(), True, 0
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+        return self
+
+    def watch(self):
+        while self.running:
+            self.most = max(self.most, self.process.memory_info().rss / 2**20)
+            time.sleep(0.01)
+
+    def __exit__(self, *_):
+        self.running = False
+        self.thread.join()
+
+
+def alone(function, *given):
+    """Run in a new process, so that neither memory nor anything else is left over from the measurement before."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *given).result()
+
+
+def machine():
+    """Processor, caches, memory and versions, as the system names them."""
+    name = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), name)
+    caches = []
+    for cache in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        level, kind, size = ((cache / part).read_text().strip() for part in ("level", "type", "size"))
+        caches.append(f"L{level}{'' if kind == 'Unified' else kind[0].lower()} {size}")
+    features = llvmlite.binding.get_host_cpu_features()
+    widest = next((name for name in ("avx512f", "avx2") if features.get(name)), "no AVX2")
+    versions = ", ".join(f"{package} {version(package)}" for package in ("numba", "numpy", "scipy", "pylops"))
+    memory = psutil.virtual_memory().total / 2**30
+    return (
+        f"{name}, {available_cores()} cores, {widest}, {', '.join(caches)}, {memory:.0f} GiB; "
+        f"{platform.system()}, Python {platform.python_version()}, {versions}"
+    )
+
+
+def interpolations(X):
+    """Linear interpolations along the axis: for each ray and row inside the field of view, one for each plane."""
+    rows = np.maximum(X.rays["last"] - X.rays["first"], 0).sum(dtype=np.int64)
+    return int(rows) * X.dimsd[0]
+
+
+@numba.njit(nogil=True, fastmath={"contract", "reassoc", "nsz"})
+def cache_loop(column, sums, times):
+    """The forward projection's inner loop with nothing around it, on data in the level-1 cache.
+
+    Per value of ``sums``: eight interpolations, each of two loads at unaligned places; the sum is loaded and stored
+    once per eight.
+    """
+    lanes, depth = np.uint64(len(sums)), np.uint64(len(column) // 8)
+    k0, up = np.uint64(1), np.uint64(1)
+    k1, k2, k3 = k0 + depth, k0 + np.uint64(2) * depth, k0 + np.uint64(3) * depth
+    k4, k5, k6, k7 = k3 + depth, k3 + np.uint64(2) * depth, k3 + np.uint64(3) * depth, k3 + np.uint64(4) * depth
+    for n in range(times):
+        f = np.float32(n & 7) * np.float32(0.1)
+        e = np.float32(1) - f
+        for k in range(lanes):
+            sums[k] += (
+                ((e * column[k0 + k] + f * column[k0 + up + k]) + (e * column[k1 + k] + f * column[k1 + up + k]))
+                + ((e * column[k2 + k] + f * column[k2 + up + k]) + (e * column[k3 + k] + f * column[k3 + up + k]))
+            ) + (
+                ((e * column[k4 + k] + f * column[k4 + up + k]) + (e * column[k5 + k] + f * column[k5 + up + k]))
+                + ((e * column[k6 + k] + f * column[k6 + up + k]) + (e * column[k7 + k] + f * column[k7 + up + k]))
+            )
+
+
+def roofline(threads, repeats=5):
+    """Interpolations per second from the level-1 cache, and bytes per second copied from memory."""
+    lanes, depth, times = 128, 192, 1_500_000
+
+    def compute(_):
+        cache_loop(np.zeros(8 * depth, np.float32), np.zeros(lanes, np.float32), times)
+
+    # Copying reads and writes each byte once (and may read the target as well, which is not counted).
+    source, target = np.ones(2**25, np.float32), np.zeros(2**25, np.float32)
+    parts = np.array_split(np.arange(len(source)), threads)
+
+    def copy(part):
+        target[part[0] : part[-1] + 1] = source[part[0] : part[-1] + 1]
+
+    with ThreadPoolExecutor(threads) as pool:
+        compute(0)
+        computing, _ = timed(lambda: list(pool.map(compute, range(threads))), repeats)
+        copying, _ = timed(lambda: list(pool.map(copy, parts)), repeats)
+    return threads * 8 * lanes * times / min(computing), 2 * source.nbytes / min(copying)
+
+
+def compile_pause():
+    """Seconds of the first projection in a new process (whose data are tiny), without and with compiled code on disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        env = os.environ | {"NUMBA_CACHE_DIR": folder}
+        return [
+            float(subprocess.run([sys.executable, "-c", CHILD], env=env, check=True, capture_output=True).stdout)
+            for _ in range(2)
+        ]
+
+
+def projections(radius, threads, times):
+    """Interpolations, and seconds and peak memory of (forward, back)."""
+    X, found = Projector(Scanner.mmr(), radius, threads), []
+    for operator in (X, X.T):
+        array = np.random.default_rng(0).random(operator.dims, dtype=np.float32)
+        operator @ array  # once before, so that all is loaded
+        with Peak() as peak:
+            seconds, _ = timed(lambda: operator @ array, times)  # noqa: B023
+        found.append((seconds, peak.most))
+    return interpolations(X), found
+
+
+def mlem_iterations(radius, times):
+    """Seconds of MLEM iterations on a simulated head with attenuation, randoms and PSF, and the peak memory."""
+    scanner = Scanner.mmr()
+    X, subject = Projector(scanner, radius), load_subject("embedded", scanner)
+    A = Attenuation(attenuation_factors(X, subject.mu))
+    m, r, _ = simulate(A @ X @ PSF(scanner, 4.5), subject.pet, scanner.live(), counts=1e8)
+    del subject
+    steps = mlem(A @ X @ PSF(scanner, 2.5), m, r, times + 1)
+    next(steps)  # which also works out the sensitivity
+    with Peak() as peak:
+        seconds, _ = timed(lambda: next(steps), times)
+    return seconds, peak.most
+
+
+class ParallelProj:
+    """parallelproj's forward and back projection of a list of rays, through its C functions or its Python package."""
+
+    def __init__(self, path):
+        self.name = "parallelproj's C library"
+        if path is None:
+            import parallelproj
+
+            self.name, self.python = f"parallelproj {version('parallelproj')}", parallelproj
+            return
+        self.library = ctypes.CDLL(str(path))
+
+    def __call__(self, name, start, end, image, values, origin, voxel):
+        if not hasattr(self, "library"):
+            function = getattr(self.python, f"joseph3d_{name}")
+            if name == "fwd":
+                values[:] = function(start, end, image, origin, voxel)
+            else:
+                image += function(start, end, image.shape, origin, voxel, values)
+            return
+        shape = np.array(image.shape, np.int32)
+        middle = (image, origin, voxel, values)
+        arrays = (start, end, *middle)
+        pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in arrays]
+        function = getattr(self.library, f"joseph3d_{name}")
+        function(*pointers, ctypes.c_longlong(len(values)), shape.ctypes.data_as(ctypes.c_void_p))
+
+
+def compare(scanner, radius, parallelproj, angles, times):
+    """The same rays through both: all planes and live bins of some angles.
+
+    The package's own time is that of the whole sinogram, times the part of the live bins that was drawn: it has no way
+    to project some angles only, and its time per ray is the same. Multiplicity and mask are applied to both.
+    """
+    X = Projector(scanner, radius)
+    _, y, x = scanner.axes()
+    mask = np.hypot(y[:, None], x) <= X.radius
+    theta = mask * np.random.default_rng(0).random(X.dims, dtype=np.float32)
+    crystals, (c0, c1), live = scanner.crystals(), scanner.bin_crystals(), scanner.live()
+    z0, z1 = (
+        np.concatenate([
+            (s.offset + np.arange(s.planes) - (scanner.rings - 1) + sign * s.mean) * scanner.ring_pitch / 2
+            for s in scanner.segments()
+        ])
+        for sign in (1, -1)
+    )  # fmt: skip
+    # parallelproj's axes: x, y and z with z fastest, as here; y grows with the row there.
+    order = np.ascontiguousarray(theta.transpose(2, 1, 0))
+    origin = np.array([x[0], -y[0], -(scanner.rings - 1) * scanner.ring_pitch / 2], np.float32)
+    voxel = np.array(scanner.voxel[::-1], np.float32)
+
+    ours_forward, projection = timed(lambda: X @ theta, times)
+    m = np.zeros(X.dimsd, np.float32)
+    m[:, angles] = np.random.default_rng(1).random((X.dimsd[0], len(angles), X.dimsd[2]), dtype=np.float32)
+    m[:, ~live] = 0
+    ours_back, image = timed(lambda: X.T @ m, times)
+
+    theirs_image = np.zeros_like(order)
+    forward = back = difference = size = 0.0
+    for angle in angles:  # one angle at a time: the end points of all rays would fill 1.3 GiB
+        bins = np.flatnonzero(live[angle])
+        start, end = (np.empty((len(z), len(bins), 3), np.float32) for z in (z0, z1))
+        for ends, crystal, z in ((start, c0, z0), (end, c1, z1)):
+            ends[..., 0], ends[..., 1], ends[..., 2] = *(crystals[crystal[angle, bins]] * (1, -1)).T, z[:, None]
+        start, end = start.reshape(-1, 3), end.reshape(-1, 3)
+        values = np.zeros(len(start), np.float32)
+        seconds, _ = timed(lambda: parallelproj("fwd", start, end, order, values, origin, voxel), 1)  # noqa: B023
+        forward += seconds[0]
+        weighted = values.reshape(len(z0), -1) * X.multiplicity[:, None]
+        difference += ((projection[:, angle, bins] - weighted) ** 2).sum(dtype=float)
+        size += (weighted**2).sum(dtype=float)
+        values = np.ascontiguousarray(m[:, angle, bins] * X.multiplicity[:, None]).ravel()
+        seconds, _ = timed(lambda: parallelproj("back", start, end, theirs_image, values, origin, voxel), 1)  # noqa: B023
+        back += seconds[0]
+    theirs_image = theirs_image.transpose(2, 1, 0) * mask
+    part = np.count_nonzero(live[angles]) / np.count_nonzero(live)
+    off = np.linalg.norm(image - theirs_image) / np.linalg.norm(theirs_image)
+    return part, (
+        ("forward", np.median(ours_forward), forward / part, np.sqrt(difference / size)),
+        ("back", np.median(ours_back), back / part, off),
+    )
+
+
+def tables(options):
+    """Yield the lines of the report as they are measured."""
+    scanner, times = Scanner.mmr(), 2 if options.quick else 5
+    cores = available_cores()
+    yield f"Measured on {datetime.date.today()} by `{' '.join(['python -m benchmarks.projectors', *options.shown])}`."
+    yield f"\nMachine: {machine()}. Load when it began: {psutil.getloadavg()[0]:.1f}.\n"
+    cold, warm = compile_pause()
+    yield (
+        f"Projector and first projection in a new process (tiny data, libraries loaded before): {cold:.1f} s compiling, "
+        f"{warm:.1f} s from the cache on disk.\n"
+    )
+    scaling = [2**k for k in range(8) if 2**k < cores]
+    rates = {threads: roofline(threads) for threads in (*scaling, cores)}
+    yield (
+        "Roofline: a loop that only does what the forward projection does innermost, on data in the level-1 cache: "
+        "interpolations of two loads (one of them unaligned) and two multiply-adds each, with sums loaded and stored "
+        "once per eight. Beside it, the rate of copying in memory, read and written bytes.\n"
+    )
+    yield "| threads | G interpolations/s from level 1 | GB/s from memory |\n|---|---|---|"
+    for threads, (rate, bandwidth) in rates.items():
+        yield f"| {threads} | {rate / 1e9:.1f} | {bandwidth / 1e9:.1f} |"
+    yield (
+        "\nSeconds are the median and the least of n runs, with all planes (837), live bins (68 516 per plane) and an "
+        "image of 127 x 344 x 344. Share: the time that the roofline allows for the interpolations alone, over the "
+        "median. Memory: the largest of the whole process, with Python, libraries, input and result; each row's "
+        "radius has a process of its own.\n"
+    )
+    yield "| what | FOV radius [mm] | threads | median [s] | least [s] | n | G interpolations | share | memory [MiB] |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for radius, threads in [(290, cores), (150, cores), (125, cores), *((150, n) for n in scaling)]:
+        count, rows = alone(projections, radius, threads, times)
+        for name, (seconds, memory) in zip(("forward", "back"), rows, strict=True):
+            share = count / rates[threads][0] / np.median(seconds)
+            row = f"{said(seconds)} | {count / 1e9:.2f} | {share:.0%} | {memory:.0f} |"
+            yield f"| {name} | {radius} | {threads} | {row}"
+    seconds, memory = alone(mlem_iterations, 150, times)
+    yield f"| MLEM iteration with PSF | 150 | {cores} | {said(seconds)} | | | {memory:.0f} |"
+    if options.parallelproj is None and importlib.util.find_spec("parallelproj") is None:
+        yield "\nparallelproj is neither installed nor pointed to (`--parallelproj libparallelproj_c.so`): not compared."
+        return
+    other = ParallelProj(options.parallelproj)
+    every = 1 if options.full else 42 if options.quick else 12
+    angles = np.arange(0, scanner.angles, every)
+    part, rows = compare(scanner, 290, other, angles, times)
+    how = "all angles" if options.full else f"every {every}th angle ({part:.1%} of the rays; its time is scaled up)"
+    yield f"\nThe same rays through {other.name} in the same run, FOV radius 290 mm: {how}. Ours: the whole sinogram.\n"
+    yield "| what | this package [s] | parallelproj [s] | ratio | relative difference (root mean square) |"
+    yield "|---|---|---|---|---|"
+    for name, ours, theirs, off in rows:
+        yield f"| {name} | {ours:.2f} | {theirs:.0f} | {theirs / ours:.0f} x | {off:.1e} |"
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.projectors", description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer repeats and rays")
+    parser.add_argument("--full", action="store_true", help="all rays through parallelproj (several minutes)")
+    parser.add_argument("--parallelproj", type=Path, metavar="LIBRARY", help="path to libparallelproj_c.so")
+    parser.add_argument("--write", action="store_true", help=f"keep the tables in {RESULTS.parent.name}/{RESULTS.name}")
+    options = parser.parse_args()
+    options.shown = [f"--{name}" for name in ("quick", "full", "write") if getattr(options, name)]
+    options.shown += ["--parallelproj libparallelproj_c.so"] if options.parallelproj else []
+    lines = []
+    for line in tables(options):
+        print(line, flush=True)
+        lines.append(line)
+    if options.write:
+        RESULTS.write_text("\n".join(["# How fast the projector is\n", *lines, ""]), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
