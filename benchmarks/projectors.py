@@ -3,7 +3,8 @@
     python -m benchmarks.projectors [--quick] [--full] [--parallelproj libparallelproj_c.so] [--write]
 
 Prints tables in Markdown. parallelproj (Schramm & Thielemans 2024, doi:10.3389/fnume.2023.1324562) is used as it is, if
-its Python package is installed or a path to its compiled C library is given.
+its Python package is installed or a path to its compiled C library is given: version 1, whose functions `joseph3d_fwd`
+and `joseph3d_back` take lists of rays.
 """
 
 import argparse
@@ -198,7 +199,7 @@ class ParallelProj:
         if path is None:
             import parallelproj
 
-            self.name, self.python = f"parallelproj {version('parallelproj')}", parallelproj
+            self.name, self.python = "parallelproj's Python package", parallelproj
             return
         self.library = ctypes.CDLL(str(path))
 
