@@ -2,7 +2,7 @@
 
     python -m benchmarks.projectors [--quick] [--full] [--parallelproj libparallelproj_c.so] [--write]
 
-Prints tables in Markdown. parallelproj (Schramm & Thielemans 2024, doi:10.3389/fnume.2023.1324562) is used as it is, if
+Prints tables in Markdown. parallelproj (Schramm & Thielemans 2023, doi:10.3389/fnume.2023.1324562) is used as it is, if
 its Python package is installed or a path to its compiled C library is given: version 1, whose functions `joseph3d_fwd`
 and `joseph3d_back` take lists of rays.
 """
