@@ -90,6 +90,12 @@ def test_rays_stay_in_memory_at_the_rim(ring):
         assert_in_memory(Projector(reference.ring(8, 4, first_angle=turn, bins=28, fov_radius=radius)))
 
 
+def test_rays_end_at_their_crystals():
+    """Short rays between neighbouring blocks and voxels that nearly reach them: going on would leave the planes."""
+    coarse = {"columns": 10, "column_width": 8.0, "fov_radius": 39.9, "bins": 38}
+    assert_in_memory(Projector(reference.ring(8, 4, rings=9, max_ring_difference=8, span=1, **coarse)))
+
+
 def assert_in_memory(X):
     rays = X.rays[X.rays["first"] < X.rays["last"]]
     assert rays["first"].min(initial=0) >= 0
