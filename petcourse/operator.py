@@ -123,9 +123,12 @@ def require_memory(needed, what):
         With what is needed, what is free and what to do. A container's limit (cgroup v2) counts as well.
     """
     free = psutil.virtual_memory().available
-    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
-    if limit.exists() and used.exists() and limit.read_text().strip() != "max":
-        free = min(free, int(limit.read_text()) - int(used.read_text()))
+    group = Path("/sys/fs/cgroup")
+    if (group / "memory.stat").exists() and (group / "memory.max").exists():
+        limit = (group / "memory.max").read_text().strip()
+        cache = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())["inactive_file"]
+        if limit != "max":  # what is only a copy of a file gives way when memory is needed
+            free = min(free, int(limit) - int((group / "memory.current").read_text()) + int(cache))
     if needed > free:
         raise MemoryError(
             f"{what} needs {needed / 2**20:.0f} MiB and {free / 2**20:.0f} MiB are free: close other notebooks "

@@ -166,7 +166,7 @@ class Scanner:
         return found
 
     def multiplicity(self):
-        """Ring pairs merged into each plane: (planes,) int64; 4084 in all for the mMR."""
+        """Ring pairs merged into each plane: (planes,) int64; 4084 in all for the mMR, 0 in every second plane at span 1."""
         count = np.zeros(self.sinogram_shape[0], int)
         ring = np.arange(self.rings)
         total, difference = np.add.outer(ring, ring), np.subtract.outer(ring, ring)

@@ -77,10 +77,10 @@ def attenuation_factors(X, mu):
     Returns
     -------
     a : (plane, angle, bin) float32
-        0 to 1; 1 in dead bins.
+        0 to 1; 1 in dead bins and in planes without ring pairs.
     """
     a = X @ mu
-    a /= -X.multiplicity[:, None, None]  # X sums over the ring pairs of a plane, and each pair sees mu once
+    a /= -np.maximum(X.multiplicity, 1)[:, None, None]  # X sums over ring pairs, and each pair sees mu once
     return np.exp(a, out=a)
 
 

@@ -1,6 +1,5 @@
 """Composition, transposes and the memory check, on plain matrices. The projector's own are in test_projector."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -50,13 +49,14 @@ def test_operators_that_do_not_fit():
         BOTH @ np.ones((6, 2), np.float32)
 
 
-def memory(monkeypatch, tmp_path, available, limit=None, used=0):
+def memory(monkeypatch, tmp_path, available, limit=None, used=0, files=0):
     """Free memory as given, and a container's limit if there is one."""
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=available))
-    monkeypatch.setattr("petcourse.operator.Path", lambda path: tmp_path / Path(path).name)
+    monkeypatch.setattr("petcourse.operator.Path", lambda group: tmp_path)
     if limit is not None:
         (tmp_path / "memory.max").write_text(f"{limit}\n")
         (tmp_path / "memory.current").write_text(f"{used}\n")
+        (tmp_path / "memory.stat").write_text(f"anon {used - files}\ninactive_file {files}\n")
 
 
 def test_enough_memory(monkeypatch, tmp_path):
@@ -78,3 +78,5 @@ def test_limit_of_a_container(monkeypatch, tmp_path):
     memory(monkeypatch, tmp_path, 2**33, 2**30, 2**29)
     with pytest.raises(MemoryError, match="a test needs 1024 MiB and 512 MiB are free"):
         require_memory(2**30, "a test")
+    memory(monkeypatch, tmp_path, 2**33, 2**30, 2**29, files=2**29)  # copies of files give way
+    require_memory(2**30, "a test")
