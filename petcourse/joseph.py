@@ -73,6 +73,15 @@ def _voxel_columns(ray, i, side, depth):
 
 
 @njit(inline="always")
+def _spread(column, image, ray, i, side, depth):
+    """Add a column to the two voxel columns of row i that a ray passes between."""
+    here, next_, near, far = _voxel_columns(ray, i, side, depth)
+    for k in range(uint64(depth)):
+        image[here + k] += near * column[k]
+        image[next_ + k] += far * column[k]
+
+
+@njit(inline="always")
 def _obliquity(out, rays, rise, bin0, bin1):
     """How much longer each ray of a segment is than its shadow across the axis."""
     for b in range(bin0, bin1):
@@ -179,8 +188,8 @@ def back_project(work, angle0, angle1, rays, segments, steep, row0, row1, side, 
     """Add the rays of some angles to the image rows [row0, row1), which no other thread touches meanwhile."""
     bins, angles = rays.shape[1], angle1 - angle0
     width = segments[-1].start + segments[-1].lanes
-    column = np.empty(depth, float32)
-    deep, up = uint64(depth), uint64(1)
+    column0, column1 = np.empty(depth, float32), np.empty(depth, float32)
+    up = uint64(1)
     for bin0 in range(0, bins, TILE_BINS):
         for a in range(angle0, angle1):
             for b in range(bin0, min(bin0 + TILE_BINS, bins)):
@@ -188,17 +197,21 @@ def back_project(work, angle0, angle1, rays, segments, steep, row0, row1, side, 
                 if ray.steep != steep:
                     continue
                 here = (bin0 * angles + (a - angle0) * TILE_BINS + b - bin0) * width
-                for i in range(max(row0, ray.first), min(row1, ray.last)):
-                    column[:] = 0
-                    half_t = 0.5 - (ray.t + i * ray.t_step)
+                last = min(row1, ray.last)
+                for i in range(max(row0, ray.first), last, 2):  # two rows at a time read the ray's planes once
+                    column0[:] = 0
+                    column1[:] = 0
+                    i1 = min(i + 1, last - 1)
                     for s in segments:
-                        z = s.base + s.slope * half_t
-                        k0, w = uint64(z), uint64(here + s.start - 1)
-                        f = float32(z - k0)
-                        e = float32(1) - f
+                        z0 = s.base + s.slope * (0.5 - (ray.t + i * ray.t_step))
+                        z1 = s.base + s.slope * (0.5 - (ray.t + i1 * ray.t_step))
+                        k0, k1, w = uint64(z0), uint64(z1), uint64(here + s.start - 1)
+                        f0, f1 = float32(z0 - k0), float32(z1 - k1)
+                        e0, e1 = float32(1) - f0, float32(1) - f1
                         for k in range(uint64(s.lanes)):
-                            column[k0 + k] += e * work[w + up + k] + f * work[w + k]
-                    p, q, near, far = _voxel_columns(ray, i, side, depth)
-                    for k in range(deep):
-                        image[p + k] += near * column[k]
-                        image[q + k] += far * column[k]
+                            below, above = work[w + k], work[w + up + k]
+                            column0[k0 + k] += e0 * above + f0 * below
+                            column1[k1 + k] += e1 * above + f1 * below
+                    _spread(column0, image, ray, i, side, depth)
+                    if i1 > i:
+                        _spread(column1, image, ray, i1, side, depth)
