@@ -18,6 +18,8 @@ _MODULE_OF = {
     "attenuation_factors": "simulation",
     "course_scanner": "size",
     "mlem": "reconstruction",
+    "reconstruct": "dataset",
+    "as_slices": "dataset",
     "volshow": "viewer",
     "cached": "cache",
 }

@@ -59,10 +59,15 @@ def measure(subject, X, fwhm=4.5, counts=1e8, randoms=0.3, seed=0):
         m, r, scale = simulate(P, subject.pet, X.scanner.live(), counts, randoms, seed)
         return {"m": m, "r": r, "scale": scale}
 
-    images = {name: hashlib.sha256(getattr(subject, name)).hexdigest()[:16] for name in ("pet", "mu")}
-    made_by = {"fwhm": fwhm, "counts": counts, "randoms": randoms, "seed": seed, "radius": X.radius}
-    kept = cached("scan", make, scanner=X.scanner, subject=subject.name, **images, **made_by)
+    made_by = made_of(subject, X, fwhm=fwhm, counts=counts, randoms=randoms, seed=seed)
+    kept = cached("scan", make, **made_by)
     return Scan(kept["m"], kept["r"], A, subject.pet * np.float32(kept["scale"]))
+
+
+def made_of(subject, X, **settings):
+    """What a result depends on, for `petcourse.cached`: scanner, field of view, the subject's images and the settings."""
+    images = {name: hashlib.sha256(getattr(subject, name)).hexdigest()[:16] for name in ("pet", "mu")}
+    return {"scanner": X.scanner, "radius": X.radius, "subject": subject.name, **images, **settings}
 
 
 def attenuation_factors(X, mu):
