@@ -1,0 +1,240 @@
+"""The talk's U-Net in Keras 3, and a seeded training that survives a killed kernel."""
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import sys
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+# What TensorFlow's C++ says at every start, with time stamps; its warnings and errors do not match.
+_CHATTER = re.compile(r"I\d{4} |[\d-]{10} \S+ I |WARNING: All log messages before absl|To enable the following instr")
+
+
+def load_keras():
+    """Import Keras on the back-end that KERAS_BACKEND names (TensorFlow if unset), without TensorFlow's chatter.
+
+    Returns
+    -------
+    module
+        ``keras``. TensorFlow writes past Python, to file descriptor 2, and heeds none of its environment variables
+        there; so the descriptor points to a file meanwhile. All but the known start-up lines is then passed on.
+
+    Raises
+    ------
+    ImportError
+        If the back-end is not TensorFlow, JAX or PyTorch, or is not installed.
+    """
+    if "keras" in sys.modules:
+        return sys.modules["keras"]
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if backend not in ("tensorflow", "jax", "torch"):
+        raise ImportError(f"KERAS_BACKEND is {backend!r}: set it to 'tensorflow', 'jax' or 'torch'.")
+    if importlib.util.find_spec(backend) is None:
+        raise ImportError(
+            f"KERAS_BACKEND asks for {backend!r}, which is not installed: type `pip install {backend}`, "
+            "or set KERAS_BACKEND to one that is, and restart the kernel."
+        )
+    sys.stderr.flush()
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        stderr = os.dup(2)
+        os.dup2(log.fileno(), 2)
+        try:
+            import keras
+
+            keras.ops.zeros(1)  # the first tensor starts the devices, which is announced as well
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            log.seek(0)
+            sys.stderr.writelines(line for line in log if not _CHATTER.match(line))
+    return keras
+
+
+def unet(shape=(128, 128, 1), filters=(2, 4, 8, 16), seed=0):
+    """Build the U-Net of the talk (2019): 3870 parameters at the default size.
+
+    Each convolution of the encoder (3 x 3, stride 2, zero padding, ReLU) halves the image. Each step of the decoder
+    doubles it (bilinear), concatenates the encoder's image of the same size, at last the input, and convolves.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (y, x, channels) of the input; y and x divide by ``2**len(filters)``.
+    filters : tuple of int
+        Filters of the encoder; the decoder has them in reverse order, without the last and with 1 at its end.
+    seed : int
+        Of the weights, for ``keras.utils.set_random_seed``, which sets Python's and NumPy's global seeds as well.
+
+    Returns
+    -------
+    keras.Model
+        Compiled with Adam and the mean squared error; its output is (slice, y, x, 1), float32.
+
+    Raises
+    ------
+    ValueError
+        If y or x do not divide.
+
+    Notes
+    -----
+    As in the talk, the last convolution has a ReLU too: from an unlucky seed it starts at zero everywhere, has no
+    gradient and never learns. A loss that stays the mean square of the targets tells; take another seed.
+    After Ronneberger et al. (2015), doi:10.1007/978-3-319-24574-4_28.
+    """
+    step = 2 ** len(filters)
+    if len(shape) != 3 or min(shape) < 1 or shape[0] % step or shape[1] % step:
+        raise ValueError(f"The shape {shape} does not divide by {step} in y and x: crop or pad to (y, x, channels).")
+    keras = load_keras()
+    layers = keras.layers
+    keras.utils.set_random_seed(seed)
+    skips, x = [], keras.Input(shape)
+    inputs = x
+    for f in filters:
+        skips.append(x)
+        x = layers.Conv2D(f, 3, strides=2, padding="same", activation="relu")(x)
+    for f in (*filters[-2::-1], 1):
+        x = layers.UpSampling2D(2, interpolation="bilinear")(x)
+        x = layers.Concatenate()([x, skips.pop()])
+        x = layers.Conv2D(f, 3, padding="same", activation="relu")(x)
+    model = keras.Model(inputs, x)
+    model.compile("adam", loss="mse")
+    return model
+
+
+def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed=0, batch_size=32, callbacks=()):
+    """Train a compiled model with a progress bar, and go on from the checkpoint where there is one.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled; changed in place.
+    inputs, targets : array_like, float32
+        (slice, y, x, channel), as the model takes and gives them.
+    epochs : int
+        In all, those of the checkpoint included.
+    validation : (array_like, array_like), optional
+        Inputs and targets on which the loss is computed after each epoch.
+    checkpoint : str or Path, optional
+        An ``.npz`` file, replaced after each epoch (weights, state of the optimiser, history): a killed process
+        loses the epoch it was in, and the next call goes on to the same numbers.
+    seed : int
+        Of the order of the slices: epoch k takes them as ``default_rng([seed, k])`` permutes them.
+    batch_size : int
+        Slices per step.
+    callbacks : sequence of keras.callbacks.Callback
+        Told of the beginning and end of the training and of each epoch.
+
+    Returns
+    -------
+    dict of list of float
+        ``loss``, the mean over the epoch's steps, and ``val_loss`` if there is `validation`: one value per epoch.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not agree, a value or the loss is not finite, or the checkpoint is damaged, of another training
+        or longer than `epochs`; the file is left as it is.
+    """
+    keras = load_keras()
+    from tqdm.keras import TqdmCallback
+
+    pairs = [_checked(model, "training", inputs, targets)]
+    if validation is not None:
+        pairs.append(_checked(model, "validation", *validation))
+    if epochs < 1 or batch_size < 1:
+        raise ValueError(f"epochs={epochs} and batch_size={batch_size} must both be at least 1.")
+    history = {"loss": [], "val_loss": []} if validation is not None else {"loss": []}
+    if checkpoint is not None:
+        checkpoint = Path(checkpoint)
+        model.optimizer.build(model.trainable_variables)
+        made_by = json.dumps([keras.backend.backend(), seed, batch_size, [_digest(a) for pair in pairs for a in pair]])
+        if checkpoint.suffix != ".npz":
+            raise ValueError(f"The checkpoint {checkpoint} must end in .npz: model.save() is what writes .keras files.")
+        if checkpoint.exists():
+            history = _restore(model, checkpoint, made_by, epochs)
+    listeners = keras.callbacks.CallbackList([TqdmCallback(verbose=0), *callbacks], model=model, epochs=epochs)
+    model.stop_training = False
+    listeners.on_train_begin()
+    # Not model.fit: its iterators take as long again as the two steps of an epoch, and its order cannot be resumed.
+    for epoch in range(len(history["loss"]), epochs):
+        listeners.on_epoch_begin(epoch)
+        order = np.random.default_rng([seed, epoch]).permutation(len(pairs[0][0]))
+        for name, step, (x, y) in zip(history, (model.train_on_batch, model.test_on_batch), pairs, strict=False):
+            model.reset_metrics()
+            for i in range(0, len(x), batch_size):
+                batch = order[i : i + batch_size] if name == "loss" else slice(i, i + batch_size)
+                loss = step(x[batch], y[batch])  # the mean since the reset
+            history[name].append(float(loss))
+        if not np.isfinite([v[-1] for v in history.values()]).all():
+            raise ValueError(f"The loss is no longer finite in epoch {epoch}: scale inputs and targets to about 1.")
+        if checkpoint is not None:
+            _store(model, checkpoint, made_by, history)
+        listeners.on_epoch_end(epoch, {name: values[-1] for name, values in history.items()})
+        if model.stop_training:
+            break
+    listeners.on_train_end()
+    return history
+
+
+def _checked(model, what, inputs, targets):
+    x, y = np.asarray(inputs, np.float32), np.asarray(targets, np.float32)
+    wanted = model.input_shape[1:], model.output_shape[1:]
+    if (x.shape[1:], y.shape[1:]) != wanted or len(x) != len(y) or not len(x):
+        raise ValueError(
+            f"The {what} data are {x.shape} and {y.shape}, the network maps {wanted[0]} to {wanted[1]}: "
+            "give as many inputs as targets, each (slice, y, x, channel)."
+        )
+    for name, a in (("inputs", x), ("targets", y)):
+        if not np.isfinite(a).all():
+            raise ValueError(f"The {what} {name} hold NaN or infinite values: mend them before training.")
+    return x, y
+
+
+def _digest(a):
+    return hashlib.sha256(np.ascontiguousarray(a)).hexdigest()[:16]
+
+
+def _state(model):
+    return [*model.weights, *model.optimizer.variables]
+
+
+def _store(model, path, made_by, history):
+    """Write beside the final name and rename, so that a killed writer leaves the epoch before."""
+    to_numpy = load_keras().ops.convert_to_numpy
+    state = {f"state{i}": to_numpy(variable) for i, variable in enumerate(_state(model))}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{path}.tmp", "wb") as file:
+        np.savez(file, made_by=made_by, **history, **state)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(f"{path}.tmp", path)
+
+
+def _restore(model, path, made_by, epochs):
+    """Put the checkpoint's state into the model, all or nothing, and return its history."""
+    remedy = "delete it to start anew, or name another file"
+    try:
+        with zipfile.ZipFile(path) as archive, np.load(path, allow_pickle=False) as stored:
+            if archive.testzip() is not None:  # compares the check sums, which np.load does not always
+                raise zipfile.BadZipFile
+            arrays = dict(stored)
+        written_by, state = str(arrays.pop("made_by")), _state(model)
+        values = [arrays.pop(f"state{i}") for i in range(len(state))]
+        history = {name: arrays[name].tolist() for name in ("loss", "val_loss") if name in arrays}
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"The checkpoint {path} is damaged or no checkpoint of this network: {remedy}.") from error
+    if [v.shape for v in values] != [tuple(v.shape) for v in state] or written_by != made_by:
+        raise ValueError(f"The checkpoint {path} is of another network, data, seed, batch size or back-end: {remedy}.")
+    if len(history["loss"]) > epochs:
+        raise ValueError(f"The checkpoint {path} has {len(history['loss'])} epochs, more than {epochs}: {remedy}.")
+    for variable, value in zip(state, values, strict=True):
+        variable.assign(value)
+    return history
