@@ -3,12 +3,12 @@
 import hashlib
 import importlib.util
 import json
+import logging
 import os
 import re
 import sys
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +20,13 @@ _CHATTER = re.compile(r"I\d{4} |[\d-]{10} \S+ I |WARNING: All log messages befor
 def load_keras():
     """Import Keras on the back-end that KERAS_BACKEND names (TensorFlow if unset), without TensorFlow's chatter.
 
+    TensorFlow writes it past Python, to file descriptor 2, and no environment variable silences all of it; so the
+    descriptor leads to a file meanwhile, from which everything but the known lines is passed on.
+
     Returns
     -------
     module
-        ``keras``. TensorFlow writes past Python, to file descriptor 2, and heeds none of its environment variables
-        there; so the descriptor points to a file meanwhile. All but the known start-up lines is then passed on.
+        ``keras``.
 
     Raises
     ------
@@ -48,13 +50,15 @@ def load_keras():
         try:
             import keras
 
-            keras.ops.zeros(1)  # the first tensor starts the devices, which is announced as well
+            keras.ops.zeros(1)  # the first tensor starts the devices, which TensorFlow announces as well
         finally:
             sys.stderr.flush()
             os.dup2(stderr, 2)
             os.close(stderr)
             log.seek(0)
             sys.stderr.writelines(line for line in log if not _CHATTER.match(line))
+    # TensorFlow complains of tracing when five models are built one after another; each must be traced, once or twice.
+    logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())
     return keras
 
 
@@ -95,8 +99,8 @@ def unet(shape=(128, 128, 1), filters=(2, 4, 8, 16), seed=0):
     keras = load_keras()
     layers = keras.layers
     keras.utils.set_random_seed(seed)
-    skips, x = [], keras.Input(shape)
-    inputs = x
+    x = inputs = keras.Input(shape)
+    skips = []
     for f in filters:
         skips.append(x)
         x = layers.Conv2D(f, 3, strides=2, padding="same", activation="relu")(x)
@@ -135,7 +139,7 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
     Returns
     -------
     dict of list of float
-        ``loss``, the mean over the epoch's steps, and ``val_loss`` if there is `validation`: one value per epoch.
+        ``loss``, the mean over the slices as the epoch went, and ``val_loss`` if there is `validation`: one value per epoch.
 
     Raises
     ------
@@ -151,16 +155,17 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
         pairs.append(_checked(model, "validation", *validation))
     if epochs < 1 or batch_size < 1:
         raise ValueError(f"epochs={epochs} and batch_size={batch_size} must both be at least 1.")
-    history = {"loss": [], "val_loss": []} if validation is not None else {"loss": []}
+    history = {name: [] for name in ("loss", "val_loss")[: len(pairs)]}
     if checkpoint is not None:
         checkpoint = Path(checkpoint)
         model.optimizer.build(model.trainable_variables)
-        made_by = json.dumps([keras.backend.backend(), seed, batch_size, [_digest(a) for pair in pairs for a in pair]])
+        data = [hashlib.sha256(a.tobytes()).hexdigest()[:16] for pair in pairs for a in pair]
+        made_by = json.dumps([keras.backend.backend(), seed, batch_size, data])
         if checkpoint.suffix != ".npz":
             raise ValueError(f"The checkpoint {checkpoint} must end in .npz: model.save() is what writes .keras files.")
         if checkpoint.exists():
             history = _restore(model, checkpoint, made_by, epochs)
-    listeners = keras.callbacks.CallbackList([TqdmCallback(verbose=0), *callbacks], model=model, epochs=epochs)
+    listeners = keras.callbacks.CallbackList([TqdmCallback(epochs, verbose=0), *callbacks], model=model, epochs=epochs)
     model.stop_training = False
     listeners.on_train_begin()
     # Not model.fit: its iterators take as long again as the two steps of an epoch, and its order cannot be resumed.
@@ -168,11 +173,12 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
         listeners.on_epoch_begin(epoch)
         order = np.random.default_rng([seed, epoch]).permutation(len(pairs[0][0]))
         for name, step, (x, y) in zip(history, (model.train_on_batch, model.test_on_batch), pairs, strict=False):
-            model.reset_metrics()
+            total = 0.0
             for i in range(0, len(x), batch_size):
                 batch = order[i : i + batch_size] if name == "loss" else slice(i, i + batch_size)
-                loss = step(x[batch], y[batch])  # the mean since the reset
-            history[name].append(float(loss))
+                model.reset_metrics()  # else some versions of Keras return the mean since the last reset
+                total += float(step(x[batch], y[batch], return_dict=True)["loss"]) * len(x[batch])
+            history[name].append(total / len(x))
         if not np.isfinite([v[-1] for v in history.values()]).all():
             raise ValueError(f"The loss is no longer finite in epoch {epoch}: scale inputs and targets to about 1.")
         if checkpoint is not None:
@@ -198,10 +204,6 @@ def _checked(model, what, inputs, targets):
     return x, y
 
 
-def _digest(a):
-    return hashlib.sha256(np.ascontiguousarray(a)).hexdigest()[:16]
-
-
 def _state(model):
     return [*model.weights, *model.optimizer.variables]
 
@@ -223,16 +225,16 @@ def _restore(model, path, made_by, epochs):
     remedy = "delete it to start anew, or name another file"
     try:
         with zipfile.ZipFile(path) as archive, np.load(path, allow_pickle=False) as stored:
-            if archive.testzip() is not None:  # compares the check sums, which np.load does not always
-                raise zipfile.BadZipFile
+            if archive.testzip() is not None:
+                raise zipfile.BadZipFile("a check sum is wrong")
             arrays = dict(stored)
         written_by, state = str(arrays.pop("made_by")), _state(model)
         values = [arrays.pop(f"state{i}") for i in range(len(state))]
         history = {name: arrays[name].tolist() for name in ("loss", "val_loss") if name in arrays}
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"The checkpoint {path} is damaged or no checkpoint of this network: {remedy}.") from error
+    except Exception as error:  # whatever damage makes zipfile or NumPy raise, it is named
+        raise ValueError(f"The checkpoint {path} cannot be read ({error!r}): {remedy}.") from error
     if [v.shape for v in values] != [tuple(v.shape) for v in state] or written_by != made_by:
-        raise ValueError(f"The checkpoint {path} is of another network, data, seed, batch size or back-end: {remedy}.")
+        raise ValueError(f"The checkpoint {path} is of another network, data, seed, batch size or Keras: {remedy}.")
     if len(history["loss"]) > epochs:
         raise ValueError(f"The checkpoint {path} has {len(history['loss'])} epochs, more than {epochs}: {remedy}.")
     for variable, value in zip(state, values, strict=True):
