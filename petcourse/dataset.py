@@ -8,6 +8,9 @@ from petcourse.psf import PSF
 from petcourse.reconstruction import mlem
 from petcourse.simulation import made_of, measure
 
+BLUR, MODEL = 4.5, 2.5  # FWHM of the data and of the reconstruction's PSF [mm]
+RANDOMS = 0.3  # part of all counts
+
 
 def reconstruct(subject, X, iterations=11, counts=1e8, seed=0):
     """Scan a subject and reconstruct it by MLEM, or take the result from the cache.
@@ -29,16 +32,22 @@ def reconstruct(subject, X, iterations=11, counts=1e8, seed=0):
     -------
     theta, truth : (z, y, x) float32
         The image and what it should be, in the same unit.
+
+    Raises
+    ------
+    ValueError
+        As `measure` and `mlem`.
     """
 
     def make():
-        scan = measure(subject, X, counts=counts, seed=seed)
-        steps = mlem(scan.A @ X @ PSF(X.scanner, 2.5), scan.m, scan.r, iterations)
+        scan = measure(subject, X, BLUR, counts, RANDOMS, seed)
+        steps = mlem(scan.A @ X @ PSF(X.scanner, MODEL), scan.m, scan.r, iterations)
         for theta, _ in tqdm(steps, total=iterations, desc=f"MLEM, {subject.name}", unit="iteration", leave=False):
             pass
         return {"theta": theta, "truth": scan.truth}
 
-    made_by = made_of(subject, X, counts=counts, seed=seed, iterations=iterations)
+    settings = {"fwhm": BLUR, "model": MODEL, "randoms": RANDOMS, "counts": counts, "seed": seed}
+    made_by = made_of(subject, X, iterations=iterations, **settings)
     kept = cached("mlem", make, **made_by)
     return kept["theta"], kept["truth"]
 
@@ -63,7 +72,7 @@ def as_slices(*volumes, size=128):
         If the volumes differ in shape or are smaller than ``size``.
     """
     shapes = {v.shape for v in volumes}
-    if len(shapes) != 1 or min(volumes[0].shape[1:]) < size:
+    if len(shapes) != 1 or volumes[0].ndim != 3 or not 1 <= size <= min(volumes[0].shape[1:]):
         raise ValueError(
             f"volumes of shape {sorted(shapes)} cannot become slices of {size} x {size}: "
             "give volumes of one subject, and a size that fits into them."

@@ -5,6 +5,7 @@ What is added here: arrays keep their shape, everything is float32, a wrong arra
 transpose of a real operator makes no copies.
 """
 
+import numbers
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,8 @@ class Operator(LinearOperator):
         """Apply to an array of shape ``dims`` (or its flat form), or compose with another operator."""
         if isinstance(x, Operator):
             return Product(self, x)
-        if hasattr(x, "shape") and not isinstance(x, LinearOperator):
+        if not isinstance(x, LinearOperator | numbers.Number):
+            require_array(x, f"what {self.name} is applied to")
             size = int(np.prod(self.dims))
             if x.shape not in (self.dims, (size,)):
                 raise ValueError(
@@ -56,7 +58,9 @@ class Operator(LinearOperator):
     def _checked(self, x, shape):
         if x.dtype != np.float32:
             raise TypeError(f"{self.name} was given {x.dtype} and works on float32: pass x.astype(np.float32).")
-        if not np.isfinite(x.sum()) and not np.isfinite(x).all():
+        with np.errstate(invalid="ignore"):  # infinities of both signs sum to NaN, which is what is looked for
+            total = x.sum()
+        if not np.isfinite(total) and not np.isfinite(x).all():
             bad = np.count_nonzero(~np.isfinite(x))
             raise ValueError(
                 f"{self.name} was given {bad} values that are NaN or infinite: find where they arise, "
@@ -105,6 +109,18 @@ class Product(Operator):
         return Product(self.right.T, self.left.T)
 
     _transpose = _adjoint
+
+
+def require_array(x, what):
+    """Refuse what is no plain NumPy array, before NumPy or Numba says something obscure.
+
+    Raises
+    ------
+    TypeError
+        With what was given.
+    """
+    if not isinstance(x, np.ndarray) or isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{what} is of type {type(x).__name__} and a NumPy array is wanted: use np.asarray or fill it.")
 
 
 def require_memory(needed, what):

@@ -1,11 +1,12 @@
 """X: line integrals over every line of response of a scanner, and A: attenuation."""
 
+import numbers
 import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from petcourse.operator import Operator, require_memory
+from petcourse.operator import Operator, require_array, require_memory
 
 ANGLES_AT_ONCE = {"forward": 4, "back": 8}  # so that a tile's work array stays in the cache
 EDGE = 3  # empty voxels around the field of view: a ray may pass two voxels outside it, and its neighbour is a third
@@ -40,8 +41,8 @@ class Projector(Operator):
         self.scanner = scanner
         self.radius = scanner.fov_radius if radius is None else float(radius)
         self.threads = available_cores() if threads is None else threads
-        if self.threads < 1:
-            raise ValueError(f"threads is {threads} and at least one is needed: leave it out to use every core.")
+        if not isinstance(self.threads, numbers.Integral) or self.threads < 1:
+            raise ValueError(f"threads is {threads!r} and a whole number from 1 is wanted: leave it out for all cores.")
         limit = min(scanner.columns * scanner.column_width / 2, np.hypot(*scanner.crystals().T).min())
         if not scanner.column_width <= self.radius <= limit:
             raise ValueError(
@@ -130,9 +131,10 @@ class Attenuation(Operator):
     """
 
     def __init__(self, factors):
+        require_array(factors, "the set of attenuation factors")
         if factors.dtype != np.float32:
             raise TypeError(f"attenuation factors are {factors.dtype} and float32 is wanted: use .astype(np.float32).")
-        low, high = factors.min(), factors.max()
+        low, high = (factors.min(), factors.max()) if factors.size else (np.nan, np.nan)
         if not (low >= 0 and high <= 1):
             raise ValueError(
                 f"attenuation factors from {low:g} to {high:g} were given and they lie in 0 to 1: "

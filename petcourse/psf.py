@@ -1,5 +1,7 @@
 """H: the point spread function."""
 
+import numbers
+
 import numpy as np
 
 from petcourse.operator import Operator
@@ -23,12 +25,12 @@ class PSF(Operator):
     Raises
     ------
     ValueError
-        If the width is negative or not a number.
+        If the width is negative, above 1000 mm or no number.
     """
 
     def __init__(self, scanner, fwhm):
-        if not 0 <= fwhm < np.inf:
-            raise ValueError(f"the PSF's FWHM is {fwhm} mm and a width is wanted: give 0 or more, such as 4.5.")
+        if not isinstance(fwhm, numbers.Real) or not 0 <= fwhm <= 1000:
+            raise ValueError(f"the PSF's FWHM is {fwhm!r} and a width in mm is wanted: give 0 to 1000, such as 4.5.")
         self.sigma = [fwhm / FWHM_PER_SIGMA / size for size in scanner.voxel]
         super().__init__(scanner.image_shape, scanner.image_shape, "the PSF H")
 

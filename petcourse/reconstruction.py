@@ -1,6 +1,10 @@
 """Maximum likelihood by expectation maximisation: MLEM (Shepp & Vardi 1982, doi:10.1109/TMI.1982.4307558)."""
 
+import numbers
+
 import numpy as np
+
+from petcourse.operator import Operator, require_array, require_memory
 
 
 def mlem(P, m, r, iterations, theta=None):
@@ -20,8 +24,10 @@ def mlem(P, m, r, iterations, theta=None):
     theta : (z, y, x) float32, optional
         Where to start. Default: 1 in every voxel that is seen.
 
-    Yields
-    ------
+    Returns
+    -------
+    iterator of (theta, log_likelihood)
+        One pair for each iteration, computed when it is asked for.
     theta : (z, y, x) float32
         The image after each iteration: a new array each time.
     log_likelihood : float
@@ -29,11 +35,19 @@ def mlem(P, m, r, iterations, theta=None):
 
     Raises
     ------
-    ValueError
-        If counts, randoms or the start are negative or not finite, of the wrong shape, or if bins counted that can
-        see neither image nor randoms.
+    TypeError, ValueError
+        If counts, randoms or the start are no arrays, negative, not finite or of the wrong shape, if iterations is no
+        positive number, or (later) if bins counted that can see neither image nor randoms.
+    MemoryError
+        If there is not enough memory for two sinograms and four images.
     """
-    _check(P, m, r, theta)
+    _check(P, m, r, iterations, theta)
+    require_memory(4 * (2 * np.prod(P.dimsd) + 4 * np.prod(P.dims)), "an MLEM reconstruction")
+    return iterate(P, m, r, iterations, theta)
+
+
+def iterate(P, m, r, iterations, theta):
+    """What `mlem` does, without its checks."""
     ones = np.ones(P.dimsd, np.float32)
     sensitivity = P.T @ ones
     del ones
@@ -50,7 +64,13 @@ def mlem(P, m, r, iterations, theta=None):
         yield theta, log_likelihood
 
 
-def _check(P, m, r, theta):
+def _check(P, m, r, iterations, theta):
+    if not isinstance(P, Operator):
+        raise TypeError(f"P is of type {type(P).__name__} and an operator is wanted: build it as A @ X @ H.")
+    if not isinstance(iterations, numbers.Integral) or iterations < 1:
+        raise ValueError(f"iterations is {iterations!r} and a whole number is wanted: give 1 or more.")
+    require_array(m, "the set of counts m")
+    require_array(r, "the set of randoms r")
     fits = len(r.shape) <= 3 and all(a in (1, b) for a, b in zip(r.shape[::-1], m.shape[::-1], strict=False))
     if m.shape != P.dimsd or not fits:
         raise ValueError(
@@ -59,13 +79,20 @@ def _check(P, m, r, theta):
         )
     for name, values in (("counts m", m), ("randoms r", r)):
         low, high = values.min(), values.max()
-        if not (low >= 0 and high < np.inf):
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise ValueError(f"the {name} hold NaN or infinite values: find out which bins do, and why.")
+        if low < 0:
             raise ValueError(
-                f"the {name} range from {low:g} to {high:g}: numbers of photon pairs are finite and not negative, "
+                f"the {name} range from {low:g} to {high:g}: numbers of photon pairs are not negative, "
                 "so reconstruct from raw counts, not from ones with the randoms subtracted."
             )
-    if theta is not None and theta.min() < 0:
-        raise ValueError(f"the start goes down to {theta.min():g} and activity is not negative: clip it at zero.")
+    if theta is not None:
+        require_array(theta, "the start theta")
+        if theta.shape != P.dims or not theta.min() >= 0 or not theta.any():
+            raise ValueError(
+                f"the start has shape {theta.shape} and reaches from {theta.min():g} to {theta.max():g}: "
+                f"it must have shape {P.dims}, be nowhere negative and somewhere positive."
+            )
 
 
 def _divide(m, expected):

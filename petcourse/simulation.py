@@ -1,13 +1,15 @@
 """From an image to measured counts: ``m ~ Poisson(t + r)`` with trues ``t = P @ theta`` and randoms ``r``."""
 
 import hashlib
+import numbers
 from dataclasses import dataclass
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from petcourse.cache import cached
-from petcourse.projector import Attenuation
+from petcourse.operator import require_array, require_memory
+from petcourse.projector import Attenuation, Projector
 from petcourse.psf import PSF
 
 
@@ -44,14 +46,22 @@ def measure(subject, X, fwhm=4.5, counts=1e8, randoms=0.3, seed=0):
         Of the same scanner.
     fwhm : float
         Width of the PSF that blurs the data [mm].
-    counts, randoms, seed
-        As `simulate`.
+    counts, randoms : float
+        Trues in the sinogram, and part of all counts that are randoms.
+    seed : int
+        Of the Poisson noise.
 
     Returns
     -------
     scan : Scan
+
+    Raises
+    ------
+    ValueError
+        If the subject reaches out of the field of view, or as `simulate`.
     """
     a = attenuation_factors(X, subject.mu)
+    _require_view(X, subject.pet, "the activity")
     A = Attenuation(a)
 
     def make():
@@ -83,10 +93,36 @@ def attenuation_factors(X, mu):
     -------
     a : (plane, angle, bin) float32
         0 to 1; 1 in dead bins and in planes without ring pairs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If X is no plain projector, or if mu is not in 1/mm, negative, or reaches out of the field of view.
     """
+    if not isinstance(X, Projector) or X.factor.size:
+        raise TypeError(f"attenuation is made from the plain projector X and {X} was given: give Projector(scanner).")
+    require_array(mu, "the attenuation map mu")
+    if not (mu.min() >= 0 and mu.max() < 0.05):
+        raise ValueError(
+            f"mu reaches from {mu.min():g} to {mu.max():g} and body tissue has 0 to 0.05 per mm (water 0.0096): "
+            "divide a map in 1/cm by 10."
+        )
+    if mu.shape == X.dims:  # if not, X says so
+        _require_view(X, mu, "the attenuating body")
     a = X @ mu
     a /= -np.maximum(X.multiplicity, 1)[:, None, None]  # X sums over ring pairs, and each pair sees mu once
     return np.exp(a, out=a)
+
+
+def _require_view(X, image, what):
+    """Refuse an image of which the field of view would cut something off."""
+    _, y, x = X.scanner.axes()
+    reach = np.hypot(y[:, None], x)[image.any(axis=0)].max(initial=0)
+    if reach > X.radius:
+        raise ValueError(
+            f"{what} reaches {reach:.0f} mm from the axis and the field of view ends at {X.radius:.0f} mm: "
+            f"use Projector(scanner, radius={np.ceil(reach):.0f})."
+        )
 
 
 def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
@@ -126,19 +162,22 @@ def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
         If the image is negative, empty or not seen, ``counts`` or ``randoms`` is out of range, or ``live`` is not of
         this scanner.
     """
-    if not (0 < counts < np.inf and 0 <= randoms < 1):
+    if not (isinstance(counts, numbers.Real) and 0 < counts <= 1e15 and 0 <= randoms < 1):
         raise ValueError(
-            f"{counts:g} counts with a part of {randoms:g} randoms were asked for: "
-            "give more than 0 counts, and a part from 0 to less than 1."
+            f"{counts} counts with a part of {randoms} randoms were asked for: "
+            "give more than 0 (and up to 1e15) counts, and a part from 0 to less than 1."
         )
+    require_array(theta, "the image to measure")
+    require_array(live, "the set of live bins")
+    require_memory(5 * np.prod(P.dimsd), "a simulation")
     if theta.min() < 0 or not theta.any():
         raise ValueError(
             f"the image to measure lies between {theta.min():g} and {theta.max():g}: "
             "activity is nowhere negative and somewhere positive."
         )
-    if live.shape != P.dimsd[1:] or not live.any():
+    if live.dtype != bool or live.shape != P.dimsd[1:] or not live.any():
         raise ValueError(
-            f"the live bins have shape {live.shape} with {np.count_nonzero(live)} of them live and a plane has shape "
+            f"the live bins are {live.dtype} of shape {live.shape} with {np.count_nonzero(live)} of them live and a plane has shape "
             f"{P.dimsd[1:]}: use Scanner.live() of the scanner that P is made for."
         )
     expected = P @ theta
@@ -151,8 +190,8 @@ def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
     m = np.empty(expected.shape, np.uint8)
     rng = np.random.default_rng(seed)
     for plane in tqdm(range(len(m)), desc="measuring", unit="plane", leave=False):
-        counts = rng.poisson(scale * expected[plane] + r[0])
-        if counts.max() > np.iinfo(m.dtype).max:
-            m = m.astype(np.min_scalar_type(counts.max()))
-        m[plane] = counts
+        drawn = rng.poisson(scale * expected[plane] + r[0])
+        if drawn.max() > np.iinfo(m.dtype).max:
+            m = m.astype(np.min_scalar_type(drawn.max()))
+        m[plane] = drawn
     return m, r, float(scale)

@@ -80,3 +80,9 @@ def test_limit_of_a_container(monkeypatch, tmp_path):
         require_memory(2**30, "a test")
     memory(monkeypatch, tmp_path, 2**33, 2**30, 2**29, files=2**29)  # copies of files give way
     require_memory(2**30, "a test")
+
+
+@pytest.mark.parametrize("given", [[1.0, 2.0], None, np.ma.masked_array(np.ones((2, 3), np.float32))])
+def test_what_is_no_array(given):
+    with pytest.raises(TypeError, match="is of type .* and a NumPy array is wanted"):
+        BOTH @ given

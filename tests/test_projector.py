@@ -318,7 +318,9 @@ def test_bad_arrays(transposed):
         ({"radius": 2.9}, "radius 2.9 mm does not fit"),
         ({"radius": -10}, "radius -10 mm does not fit"),
         ({"radius": np.nan}, "radius nan mm does not fit"),
-        ({"threads": 0}, "threads is 0 and at least one is needed: leave it out"),
+        ({"threads": 0}, "threads is 0 and a whole number from 1 is wanted: leave it out"),
+        ({"threads": np.nan}, "threads is nan and a whole number"),
+        ({"threads": "two"}, "threads is 'two' and a whole number"),
     ],
 )
 def test_impossible_projector(given, message):

@@ -60,9 +60,9 @@ def test_zero_width_changes_nothing():
     np.testing.assert_array_equal(H @ image, image)
 
 
-@pytest.mark.parametrize("fwhm", [-1.0, np.nan, np.inf])
+@pytest.mark.parametrize("fwhm", [-1.0, np.nan, np.inf, 1e6, "4.5", None])
 def test_impossible_width(fwhm):
-    with pytest.raises(ValueError, match=f"FWHM is {fwhm} mm.*give 0 or more"):
+    with pytest.raises(ValueError, match=f"FWHM is {fwhm!r} and a width in mm is wanted: give 0 to 1000"):
         PSF(Scanner.mmr(rings=1), fwhm)
 
 

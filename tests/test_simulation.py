@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import reference
 
-from petcourse import Attenuation, Projector, attenuation_factors, simulate
+from petcourse import PSF, Attenuation, Projector, Scanner, attenuation_factors, load_subject, measure, simulate
 
 SCANNER = reference.ring(blocks=12)
 LIVE = SCANNER.live()
@@ -86,10 +86,43 @@ def test_attenuation_factors():
         ({"theta": 0 * THETA}, "between 0 and 0.*somewhere positive"),
         ({"theta": THETA * np.nan}, "NaN"),
         ({"theta": np.eye(20, dtype=np.float32) * (np.arange(20) < 1) * np.ones(X.dims, np.float32)}, "no bin sees it"),
-        ({"live": LIVE[1:]}, r"live bins have shape \(23, 20\).*Scanner.live"),
+        ({"live": LIVE.astype(int)}, "live bins are int64.*Scanner.live"),
+        ({"counts": 1e30}, r"1e\+30 counts.*up to 1e15"),
+        ({"live": LIVE[1:]}, r"live bins are bool of shape \(23, 20\).*Scanner.live"),
         ({"live": 0 * LIVE > 0}, "with 0 of them live.*Scanner.live"),
     ],
 )
 def test_impossible_measurement(given, message):
     with pytest.raises(ValueError, match=message):
         simulate(**({"P": X, "theta": THETA, "live": LIVE} | given))
+
+
+WATER = np.broadcast_to(np.float32(0.0096), X.dims) * X.scanner.live().any()  # everywhere, beyond the field of view
+
+
+@pytest.mark.parametrize(
+    ("mu", "message"),
+    [
+        (WATER, "reaches .* mm from the axis and the field of view ends at .*radius="),
+        (10 * WATER, "mu reaches from 0.096 to 0.096.*divide a map in 1/cm by 10"),
+        (-WATER, "mu reaches from -0.0096"),
+        (WATER * np.float32(np.nan), "mu reaches from nan"),
+    ],
+)
+def test_impossible_attenuation(mu, message):
+    with pytest.raises(ValueError, match=message):
+        attenuation_factors(X, mu)
+
+
+def test_attenuation_wants_the_plain_projector():
+    ones = np.ones(X.dimsd, np.float32)
+    for operator in (Attenuation(ones) @ X, X @ PSF(SCANNER, 4.5)):
+        with pytest.raises(TypeError, match="plain projector X"):
+            attenuation_factors(operator, 0 * WATER)
+
+
+def test_a_scan_that_would_cut_the_head_off():
+    scanner = Scanner.mmr(rings=1)
+    subject = load_subject("embedded", scanner, lesions=False)
+    with pytest.raises(ValueError, match="reaches .* mm from the axis and the field of view ends at 50 mm"):
+        measure(subject, Projector(scanner, radius=50))
