@@ -23,15 +23,7 @@ def load_keras():
     TensorFlow writes it past Python, to file descriptor 2, and no environment variable silences all of it; so the
     descriptor leads to a file meanwhile, from which everything but the known lines is passed on.
 
-    Returns
-    -------
-    module
-        ``keras``.
-
-    Raises
-    ------
-    ImportError
-        If the back-end is not TensorFlow, JAX or PyTorch, or is not installed.
+    Raises ImportError if the back-end is not TensorFlow, JAX or PyTorch, or is not installed.
     """
     if "keras" in sys.modules:
         return sys.modules["keras"]
@@ -39,10 +31,8 @@ def load_keras():
     if backend not in ("tensorflow", "jax", "torch"):
         raise ImportError(f"KERAS_BACKEND is {backend!r}: set it to 'tensorflow', 'jax' or 'torch'.")
     if importlib.util.find_spec(backend) is None:
-        raise ImportError(
-            f"KERAS_BACKEND asks for {backend!r}, which is not installed: type `pip install {backend}`, "
-            "or set KERAS_BACKEND to one that is, and restart the kernel."
-        )
+        text = f"KERAS_BACKEND asks for {backend!r}, which is not installed: type `pip install {backend}`"
+        raise ImportError(f"{text}, or set KERAS_BACKEND to one that is, and restart the kernel.")
     sys.stderr.flush()
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         stderr = os.dup(2)
@@ -159,16 +149,17 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
     if checkpoint is not None:
         checkpoint = Path(checkpoint)
         model.optimizer.build(model.trainable_variables)
+        state = [*model.weights, *model.optimizer.variables]
         data = [hashlib.sha256(a.tobytes()).hexdigest()[:16] for pair in pairs for a in pair]
         made_by = json.dumps([keras.backend.backend(), seed, batch_size, data])
         if checkpoint.suffix != ".npz":
             raise ValueError(f"The checkpoint {checkpoint} must end in .npz: model.save() is what writes .keras files.")
         if checkpoint.exists():
-            history = _restore(model, checkpoint, made_by, epochs)
+            history = _restore(state, checkpoint, made_by, epochs)
     listeners = keras.callbacks.CallbackList([TqdmCallback(epochs, verbose=0), *callbacks], model=model, epochs=epochs)
     model.stop_training = False
     listeners.on_train_begin()
-    # Not model.fit: its iterators take as long again as the two steps of an epoch, and its order cannot be resumed.
+    # Not model.fit: its iterators took as long again as the steps of an epoch, and its order cannot be resumed.
     for epoch in range(len(history["loss"]), epochs):
         listeners.on_epoch_begin(epoch)
         order = np.random.default_rng([seed, epoch]).permutation(len(pairs[0][0]))
@@ -182,7 +173,7 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
         if not np.isfinite([v[-1] for v in history.values()]).all():
             raise ValueError(f"The loss is no longer finite in epoch {epoch}: scale inputs and targets to about 1.")
         if checkpoint is not None:
-            _store(model, checkpoint, made_by, history)
+            _store(state, checkpoint, made_by, history)
         listeners.on_epoch_end(epoch, {name: values[-1] for name, values in history.items()})
         if model.stop_training:
             break
@@ -192,35 +183,28 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
 
 def _checked(model, what, inputs, targets):
     x, y = np.asarray(inputs, np.float32), np.asarray(targets, np.float32)
-    wanted = model.input_shape[1:], model.output_shape[1:]
-    if (x.shape[1:], y.shape[1:]) != wanted or len(x) != len(y) or not len(x):
-        raise ValueError(
-            f"The {what} data are {x.shape} and {y.shape}, the network maps {wanted[0]} to {wanted[1]}: "
-            "give as many inputs as targets, each (slice, y, x, channel)."
-        )
-    for name, a in (("inputs", x), ("targets", y)):
-        if not np.isfinite(a).all():
+    a, b = model.input_shape[1:], model.output_shape[1:]
+    if (x.shape[1:], y.shape[1:]) != (a, b) or len(x) != len(y) or not len(x):
+        text = f"The {what} data are {x.shape} and {y.shape}, the network maps {a} to {b}"
+        raise ValueError(f"{text}: give as many inputs as targets, each (slice, y, x, channel).")
+    for name, values in (("inputs", x), ("targets", y)):
+        if not np.isfinite(values).all():
             raise ValueError(f"The {what} {name} hold NaN or infinite values: mend them before training.")
     return x, y
 
 
-def _state(model):
-    return [*model.weights, *model.optimizer.variables]
-
-
-def _store(model, path, made_by, history):
+def _store(state, path, made_by, history):
     """Write beside the final name and rename, so that a killed writer leaves the epoch before."""
-    to_numpy = load_keras().ops.convert_to_numpy
-    state = {f"state{i}": to_numpy(variable) for i, variable in enumerate(_state(model))}
+    arrays = {f"state{i}": load_keras().ops.convert_to_numpy(variable) for i, variable in enumerate(state)}
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(f"{path}.tmp", "wb") as file:
-        np.savez(file, made_by=made_by, **history, **state)
+        np.savez(file, made_by=made_by, **history, **arrays)
         file.flush()
         os.fsync(file.fileno())
     os.replace(f"{path}.tmp", path)
 
 
-def _restore(model, path, made_by, epochs):
+def _restore(state, path, made_by, epochs):
     """Put the checkpoint's state into the model, all or nothing, and return its history."""
     remedy = "delete it to start anew, or name another file"
     try:
@@ -228,8 +212,8 @@ def _restore(model, path, made_by, epochs):
             if archive.testzip() is not None:
                 raise zipfile.BadZipFile("a check sum is wrong")
             arrays = dict(stored)
-        written_by, state = str(arrays.pop("made_by")), _state(model)
-        values = [arrays.pop(f"state{i}") for i in range(len(state))]
+        values = [arrays[f"state{i}"] for i in range(len(state))]
+        written_by = str(arrays["made_by"])
         history = {name: arrays[name].tolist() for name in ("loss", "val_loss") if name in arrays}
     except Exception as error:  # whatever damage makes zipfile or NumPy raise, it is named
         raise ValueError(f"The checkpoint {path} cannot be read ({error!r}): {remedy}.") from error
