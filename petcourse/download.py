@@ -19,12 +19,17 @@ import numpy as np
 SHAPE = (362, 434, 362)  # (z, y, x) of a raw file, 0.5 mm apart, two bytes each
 SIZE = 2 * SHAPE[0] * SHAPE[1] * SHAPE[2]
 CACHE = Path("~/.brainweb")  # where the brainweb package keeps its files, too
+BOX_ML = SIZE / 16000  # volume of a whole file: (0.5 mm)^3 for every two bytes
 TIMEOUT, TRIES = (5, 30), 3  # seconds to connect and to wait for bytes: a host behind a firewall must not hang us
 
 # SHA-256 of the uncompressed files (the server's gzip bytes differ from day to day). Subject 04 was summed from a
 # download; the others were made from BrainWeb's MINC files by a rule that reproduces 04 bit for bit.
 _LINES = (Path(__file__).parent / "data" / "brainweb.sha256").read_text().splitlines()
 SUMS = {int(name[8:10]): digest for digest, name in map(str.split, _LINES)}
+
+# Least and most of labels 1 to 7 and of the head [mL] in subjects 4, 5, 6, 18, 20, 38, 42, 44, 45, 47, 49 and 54.
+MEASURED = {"CSF": (254, 441), "grey matter": (925, 1053), "white matter": (573, 743), "fat": (60, 208)}
+MEASURED |= {"muscle": (102, 490), "muscle/skin": (799, 1021), "skull": (233, 506), "head": (3580, 4166)}
 
 
 def file_name(number):
@@ -95,12 +100,27 @@ def read_labels(path, number):
         facts = f"{path} has SHA-256 {found} uncompressed, but {wanted} was expected"
         if number == 4 or found in SUMS.values() or labels.max() > 11:
             raise ValueError(facts)
+        if odd := oddity(labels.reshape(SHAPE)):
+            raise ValueError(f"{facts}, and it {odd}")
         warnings.warn(
-            f"{facts}: it has a subject's size and values, and the sum comes from BrainWeb's MINC files rather than from "
-            "a download, so it is used; look at it before you trust it.",
+            f"{facts}: its tissues are plausible, and the sum comes from BrainWeb's MINC files rather than from a "
+            "download, so it is used; look at it before you trust it.",
             stacklevel=2,
         )
     return labels.reshape(SHAPE)
+
+
+def oddity(labels):
+    """What shows that `labels` are no whole head, in words, or None: empty planes, or a tissue far from MEASURED."""
+    counts = np.array([np.bincount(plane.ravel(), minlength=12) for plane in labels])
+    counts = np.column_stack([counts[:, 1:8], counts[:, 1:].sum(axis=1)])
+    first, last = len(labels) // 20, 9 * len(labels) // 10  # measured heads fill 0 to 343 of 362 at least
+    if empty := np.count_nonzero(counts[first:last, -1] == 0):
+        return f"holds no head in {empty} of the planes {first} to {last - 1}"
+    for (tissue, (least, most)), ml in zip(MEASURED.items(), counts.sum(0) * BOX_ML / labels.size, strict=True):
+        if not least / 2 < ml < 2 * most:
+            return f"holds {ml:.0f} mL of {tissue}, where {least} to {most} are usual"
+    return None
 
 
 def load_labels(number, folder=None):

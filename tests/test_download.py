@@ -19,8 +19,11 @@ SHAPE = (4, 5, 6)
 STORED = np.array([0, 16, 32, 48, 64, 80, 96, 112, 128, 145, 161, 177])  # what BrainWeb writes for labels 0 to 11
 
 
+VOXELS = [55, 6, 16, 10, 2, 3, 15, 6, 1, 1, 1, 4]  # of labels 0 to 11, in the proportions of a head
+
+
 def labels_of(number):
-    return np.random.default_rng(number).integers(0, 12, SHAPE)
+    return np.random.default_rng(number).permutation(np.repeat(range(12), VOXELS)).reshape(SHAPE)
 
 
 def raw_file(number, change=0):
@@ -216,6 +219,41 @@ def test_an_impossible_file_of_another_subject_is_an_error(tmp_path, poison):
     (tmp_path / "subject_41.bin.gz").write_bytes(poison)
     with pytest.raises(ValueError, match="SHA-256"):
         download.load_labels(41, tmp_path)
+
+
+def zero_planes(labels):
+    labels[1:3] = 0
+
+
+def swap_grey_and_muscle(labels):
+    labels[:] = np.array([0, 1, 5, 3, 4, 2, *range(6, 12)])[labels]
+
+
+def erase_skull(labels):
+    labels[labels == 7] = 0
+
+
+DAMAGE = [
+    (lambda labels: labels.fill(0), "no head in 3 of the planes 0 to 2"),
+    (zero_planes, "no head in 2 of the planes 0 to 2"),
+    (swap_grey_and_muscle, "178 mL of grey matter, where 925 to 1053 are usual"),
+    (erase_skull, "0 mL of skull"),
+]
+
+
+@pytest.mark.parametrize(("damage", "message"), DAMAGE, ids=["zeros", "planes", "tissues", "skull"])
+def test_labels_that_are_no_head_are_refused_or_replaced(cache, tmp_path, monkeypatch, damage, message):
+    labels = labels_of(41)
+    damage(labels)
+    poison = gzip.compress(STORED[labels].astype("<u2").tobytes())
+    for place in (tmp_path, cache):
+        place.mkdir(exist_ok=True)
+        (place / "subject_41.bin.gz").write_bytes(poison)
+    with pytest.raises(ValueError, match=f"subject_41.bin.gz has SHA-256 .*{message}.*: replace or remove"):
+        download.load_labels(41, tmp_path)
+    with server(monkeypatch, good(41)), pytest.warns(UserWarning, match=f"{message}.* will be replaced"):
+        np.testing.assert_array_equal(download.load_labels(41), labels_of(41))
+    np.testing.assert_array_equal(download.load_labels(41), labels_of(41))
 
 
 def test_where_subjects_are_looked_for(cache, tmp_path, monkeypatch):

@@ -113,6 +113,15 @@ def test_brainweb_agrees_with_the_package_and_its_bug_is_repaired():
 
 
 @needs_brainweb
+def test_whole_heads_are_plausible_and_damaged_ones_are_not():
+    for number in download.local_subjects(FOLDER):
+        labels = download.load_labels(number, FOLDER)
+        assert download.oddity(labels) is None
+        labels[150:200] = 0
+        assert download.oddity(labels) == "holds no head in 50 of the planes 18 to 324"
+
+
+@needs_brainweb
 def test_local_brainweb_is_the_default(capsys):
     subject = load_subject(scanner=Scanner.mmr(2), folder=FOLDER)
     assert subject.name == f"BrainWeb {download.local_subjects(FOLDER)[0]:02d}"
