@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.util
-import json
 import logging
 import os
 import re
@@ -21,9 +20,8 @@ def load_keras():
     """Import Keras on the back-end that KERAS_BACKEND names (TensorFlow if unset), without TensorFlow's chatter.
 
     TensorFlow writes it past Python, to file descriptor 2, and no environment variable silences all of it; so the
-    descriptor leads to a file meanwhile, from which everything but the known lines is passed on.
-
-    Raises ImportError if the back-end is not TensorFlow, JAX or PyTorch, or is not installed.
+    descriptor leads to a file meanwhile, from which everything but the known lines is passed on. An ImportError
+    says so if the back-end is not TensorFlow, JAX or PyTorch, or is not installed.
     """
     if "keras" in sys.modules:
         return sys.modules["keras"]
@@ -58,6 +56,10 @@ def unet(shape=(128, 128, 1), filters=(2, 4, 8, 16), seed=0):
     Each convolution of the encoder (3 x 3, stride 2, zero padding, ReLU) halves the image. Each step of the decoder
     doubles it (bilinear), concatenates the encoder's image of the same size, at last the input, and convolves.
 
+    As in the talk, the last convolution has a ReLU too: from an unlucky seed it starts at zero everywhere, has no
+    gradient and never learns. A loss that stays the mean square of the targets tells; take another seed.
+    After Ronneberger et al. (2015), doi:10.1007/978-3-319-24574-4_28.
+
     Parameters
     ----------
     shape : tuple of int
@@ -76,28 +78,21 @@ def unet(shape=(128, 128, 1), filters=(2, 4, 8, 16), seed=0):
     ------
     ValueError
         If y or x do not divide.
-
-    Notes
-    -----
-    As in the talk, the last convolution has a ReLU too: from an unlucky seed it starts at zero everywhere, has no
-    gradient and never learns. A loss that stays the mean square of the targets tells; take another seed.
-    After Ronneberger et al. (2015), doi:10.1007/978-3-319-24574-4_28.
     """
     step = 2 ** len(filters)
     if len(shape) != 3 or min(shape) < 1 or shape[0] % step or shape[1] % step:
         raise ValueError(f"The shape {shape} does not divide by {step} in y and x: crop or pad to (y, x, channels).")
     keras = load_keras()
-    layers = keras.layers
     keras.utils.set_random_seed(seed)
     x = inputs = keras.Input(shape)
     skips = []
     for f in filters:
         skips.append(x)
-        x = layers.Conv2D(f, 3, strides=2, padding="same", activation="relu")(x)
+        x = keras.layers.Conv2D(f, 3, strides=2, padding="same", activation="relu")(x)
     for f in (*filters[-2::-1], 1):
-        x = layers.UpSampling2D(2, interpolation="bilinear")(x)
-        x = layers.Concatenate()([x, skips.pop()])
-        x = layers.Conv2D(f, 3, padding="same", activation="relu")(x)
+        x = keras.layers.UpSampling2D(2, interpolation="bilinear")(x)
+        x = keras.layers.Concatenate()([x, skips.pop()])
+        x = keras.layers.Conv2D(f, 3, padding="same", activation="relu")(x)
     model = keras.Model(inputs, x)
     model.compile("adam", loss="mse")
     return model
@@ -138,7 +133,7 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
         or longer than `epochs`; the file is left as it is.
     """
     keras = load_keras()
-    from tqdm.keras import TqdmCallback
+    from tqdm.keras import TqdmCallback  # imports Keras itself, hence the order
 
     pairs = [_checked(model, "training", inputs, targets)]
     if validation is not None:
@@ -147,12 +142,11 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
         raise ValueError(f"epochs={epochs} and batch_size={batch_size} must both be at least 1.")
     history = {name: [] for name in ("loss", "val_loss")[: len(pairs)]}
     if checkpoint is not None:
-        checkpoint = Path(checkpoint)
         model.optimizer.build(model.trainable_variables)
         state = [*model.weights, *model.optimizer.variables]
-        data = [hashlib.sha256(a.tobytes()).hexdigest()[:16] for pair in pairs for a in pair]
-        made_by = json.dumps([keras.backend.backend(), seed, batch_size, data])
-        if checkpoint.suffix != ".npz":
+        data = [hashlib.sha256(a.tobytes()).hexdigest() for pair in pairs for a in pair]
+        made_by = repr([keras.backend.backend(), seed, batch_size, data])
+        if (checkpoint := Path(checkpoint)).suffix != ".npz":
             raise ValueError(f"The checkpoint {checkpoint} must end in .npz: model.save() is what writes .keras files.")
         if checkpoint.exists():
             history = _restore(state, checkpoint, made_by, epochs)
