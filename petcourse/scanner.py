@@ -6,9 +6,18 @@ NiftyPET (Markiewicz 2018, doi:10.1007/s12021-017-9352-y), and the scanner is de
 (doi:10.2967/jnumed.111.092726).
 """
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass, fields, replace
+from numbers import Integral, Real
 
 import numpy as np
+
+
+def whole(name, value, kind=Integral, wanted="whole"):
+    """`value` as a plain int (or float, if `kind` is Real); ValueError names one that is no such number."""
+    if isinstance(value, bool) or not isinstance(value, kind) or not math.isfinite(value):
+        raise ValueError(f"{name} is {value!r}, but a {wanted} number is wanted: change it.")
+    return int(value) if kind is Integral else float(value)
 
 
 @dataclass(frozen=True)
@@ -30,12 +39,15 @@ class Scanner:
         Radial bins of a sinogram row.
     span, max_ring_difference : int
         Axial compression, and the largest ring difference that is kept.
-    columns : int
-        Voxels along x and along y.
-    column_width : float
-        Size of a voxel along x and along y [mm].
+    columns, column_width : int, float
+        Voxels along x and along y, and their size there [mm].
     fov_radius : float
         Radius within which every live bin sees the image [mm].
+
+    Raises
+    ------
+    ValueError
+        If a number is not whole, a length not positive or not finite, or the numbers do not make a scanner together.
     """
 
     rings: int = 64
@@ -54,11 +66,13 @@ class Scanner:
     fov_radius: float = 298.3
 
     def __post_init__(self):
-        slots = self.blocks * (self.block_crystals + 1)
-        if min(self.rings, self.blocks, self.block_crystals, self.bins, self.columns) < 1:
-            raise ValueError(
-                "a Scanner needs at least one ring, block, crystal, bin and column: give positive numbers."
-            )
+        for f in fields(self):  # stored as plain int and float, so that equal scanners have equal cache keys
+            given = getattr(self, f.name)
+            value = whole(f.name, given) if f.type is int else whole(f.name, given, Real, "finite")
+            if value <= 0 and f.name not in ("block_angle", "first_angle", "span", "max_ring_difference"):
+                raise ValueError(f"{f.name} is {given!r}, but a number above 0 is wanted: change it.")
+            object.__setattr__(self, f.name, value)
+        slots = self.slots
         if slots % 2 or not self.bins % 2 == 0 or self.bins > slots - 2:
             raise ValueError(
                 f"{self.bins} bins with {slots} crystal slots in a ring do not make a sinogram: both must be even, and "
@@ -68,8 +82,7 @@ class Scanner:
             raise ValueError(f"span is {self.span}, but axial compression has an odd span: use 1, 3, ... or 11.")
         if not 0 <= self.max_ring_difference < self.rings:
             raise ValueError(
-                f"max_ring_difference is {self.max_ring_difference} with {self.rings} rings: "
-                f"give a number from 0 to {self.rings - 1}."
+                f"max_ring_difference is {self.max_ring_difference} with {self.rings} rings: give 0 to {self.rings - 1}."
             )
 
     @classmethod
@@ -83,7 +96,13 @@ class Scanner:
         ----------
         rings : int
             1 to 64.
+
+        Raises
+        ------
+        ValueError
+            If `rings` is no whole number from 1 to 64.
         """
+        rings = whole("rings", rings)
         if not 1 <= rings <= 64:
             raise ValueError(f"the mMR has 64 rings and {rings} were asked for: give a number from 1 to 64.")
         complete = 5 + 11 * ((rings - 6) // 11) if rings > 5 else rings - 1

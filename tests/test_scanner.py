@@ -1,5 +1,9 @@
 """The mMR's published numbers, and each table against loops that spell it out."""
 
+import json
+import re
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -155,8 +159,22 @@ def test_shorter_mmr(rings, largest):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"rings": 0}, "at least one ring.*positive"),
-        ({"columns": 0}, "at least one.*column.*positive"),
+        ({"rings": 0}, "rings is 0, but a number above 0"),
+        ({"columns": 0}, "columns is 0, but a number above 0"),
+        ({"columns": 10.5}, "columns is 10.5, but a whole number"),
+        ({"blocks": True}, "blocks is True, but a whole number"),
+        ({"bins": "344"}, "bins is '344', but a whole number"),
+        ({"span": 11.0}, "span is 11.0, but a whole number is wanted"),
+        ({"ring_pitch": -1}, "ring_pitch is -1, but a number above 0"),
+        ({"ring_pitch": np.nan}, "ring_pitch is nan, but a finite number"),
+        ({"radius": -1}, "radius is -1, but a number above 0"),
+        ({"radius": np.inf}, "radius is inf, but a finite number"),
+        ({"block_width": 0}, "block_width is 0, but a number above 0"),
+        ({"column_width": 0}, "column_width is 0, but a number above 0"),
+        ({"column_width": "2"}, "column_width is '2', but a finite number"),
+        ({"fov_radius": -3}, "fov_radius is -3, but a number above 0"),
+        ({"block_angle": np.nan}, "block_angle is nan, but a finite number"),
+        ({"first_angle": None}, "first_angle is None, but a finite number"),
         ({"bins": 343}, "343 bins with 504.*even"),
         ({"bins": 504}, "504 bins.*at most 502"),
         ({"blocks": 55}, "495 crystal slots.*even.*blocks"),
@@ -175,3 +193,16 @@ def test_impossible_scanner(given, message):
 def test_impossible_mmr(rings):
     with pytest.raises(ValueError, match=f"64 rings and {rings} were asked for.*1 to 64"):
         Scanner.mmr(rings)
+
+
+@pytest.mark.parametrize("rings", [2.5, 6.0, True, "8", None, [8]])
+def test_rings_that_are_no_whole_number(rings):
+    with pytest.raises(ValueError, match=re.escape(f"rings is {rings!r}, but a whole number is wanted")):
+        Scanner.mmr(rings)
+
+
+def test_numpy_numbers_are_stored_as_plain_ones():
+    assert Scanner.mmr(np.int64(6)) == Scanner.mmr(6)
+    scanner = Scanner(rings=np.int64(61), ring_pitch=np.float32(4), columns=np.uint8(9), radius=300, first_angle=0)
+    assert {type(value) for value in asdict(scanner).values()} == {int, float}
+    assert json.loads(json.dumps(asdict(scanner))) == asdict(scanner)
