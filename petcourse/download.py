@@ -12,6 +12,7 @@ import time
 import warnings
 import zlib
 from contextlib import suppress
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +41,11 @@ def file_name(number):
 def folders(folder=None):
     """Folders to look for subjects in: `folder` alone if given, else PETCOURSE_BRAINWEB's (if set) and brainweb's cache.
 
-    FileNotFoundError says that a folder that was asked for is missing or holds no subject.
+    FileNotFoundError says that a folder that was asked for is missing or holds no subject, ValueError that it is no path.
     """
-    variable = os.environ.get("PETCOURSE_BRAINWEB")
-    asked = folder or variable
+    if folder is not None and (not isinstance(folder, (str, os.PathLike)) or folder == ""):
+        raise ValueError(f"folder is {folder!r}, but a path is wanted: name a folder of subjects, or leave it out.")
+    asked = os.environ.get("PETCOURSE_BRAINWEB") if folder is None else folder
     if not asked:
         return [CACHE.expanduser()]
     asked = Path(asked).expanduser()
@@ -53,7 +55,7 @@ def folders(folder=None):
             f"{'holds no BrainWeb subject' if asked.is_dir() else 'is no folder'}: name one with files such as "
             f"{file_name(4)}, or leave it out."
         )
-    return [asked] if folder else [asked, CACHE.expanduser()]
+    return [asked] if folder is not None else [asked, CACHE.expanduser()]
 
 
 def local_subjects(folder=None):
@@ -140,8 +142,8 @@ def load_labels(number, folder=None):
     ValueError, FileNotFoundError, ConnectionError, OSError
         If there is no such subject or its file is damaged, `folder` lacks it, it cannot be downloaded, or not stored.
     """
-    if number not in SUMS:
-        raise ValueError(f"BrainWeb has no subject {number!r}: choose from {', '.join(map(str, SUMS))}.")
+    if isinstance(number, bool) or not isinstance(number, Real) or number not in SUMS:
+        raise ValueError(f"BrainWeb has no subject {number!r}: choose from {', '.join(map(str, SUMS))} or 'embedded'.")
     number = int(number)  # 4.0 is 4
     cache = CACHE.expanduser()
     for place in folders(folder):
@@ -154,7 +156,7 @@ def load_labels(number, folder=None):
             if place != cache:
                 raise ValueError(f"{error}: replace or remove this file.") from error
             warnings.warn(f"{error}: it is not used and will be replaced by a download.", stacklevel=2)
-    if folder:
+    if folder is not None:
         held = ", ".join(map(str, local_subjects(folder)))
         raise FileNotFoundError(f"{str(folder)!r} lacks subject {number}: choose from {held}, or leave out folder.")
     return _download(number, cache)
@@ -164,7 +166,7 @@ def _download(number, cache):
     import requests
 
     name = file_name(number)
-    url = brainweb().LINKS[name]
+    url = silent_brainweb().LINKS[name]
     part = cache / f".{name}.{os.getpid()}.part"
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -210,7 +212,7 @@ def _fetch(url, path, name):
                 bar.update(len(chunk))
 
 
-def brainweb():
+def silent_brainweb():
     """The `brainweb` package, imported without the warning that it raises on import."""
     with warnings.catch_warnings():
         # brainweb 1.7 imports scipy.ndimage.filters, which SciPy 2 drops; we ask for SciPy below 2 and cannot mend it.

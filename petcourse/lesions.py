@@ -23,8 +23,10 @@ class Lesion:
         What the PET image holds inside it.
     centre : tuple of float
         (z, y, x) in mm from the scanner's centre, y upwards as in `Scanner.axes`.
-    mask : bool, the image's shape
-        Voxels whose centre is inside.
+    number : int
+        What `lesion_map` holds inside it, from 1.
+    lesion_map : uint8, the image's shape
+        The subject's own: 0, or the number of the lesion at each voxel's centre.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Lesion:
 
     @property
     def mask(self):
+        """Voxels whose centre is inside: bool, the image's shape."""
         return self.lesion_map == self.number
 
 
@@ -46,7 +49,7 @@ def add_lesions(pet, lesion_map, where, tissue, axes, voxel, rng):
     """
     from scipy.ndimage import distance_transform_edt
 
-    fdg = download.brainweb().FDG
+    fdg = download.silent_brainweb().FDG
     depth = distance_transform_edt((tissue == 2) | (tissue == 3), sampling=voxel)
     free = np.full(pet.shape, np.inf, np.float32)  # distance to the surfaces of the lesions so far
     found = []

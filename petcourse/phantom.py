@@ -87,11 +87,17 @@ def load_subject(number=None, scanner=None, folder=None, seed=0, texture=True, l
     Raises
     ------
     ValueError, OSError
-        As `petcourse.download.load_labels`; also if the scanner sees too little brain to hold the lesions.
+        As `petcourse.download.load_labels`; if `scanner` or `seed` is none; also if the scanner sees too little brain to hold the lesions.
     """
-    from petcourse.scanner import Scanner
+    from petcourse.scanner import Scanner, whole
 
-    scanner = scanner or Scanner.mmr()
+    scanner = Scanner.mmr() if scanner is None else scanner
+    if not isinstance(scanner, Scanner):
+        raise ValueError(
+            f"scanner is {scanner!r}, but a Scanner is wanted: give one such as Scanner.mmr(), or leave it out."
+        )
+    if (seed := whole("seed", seed)) < 0:
+        raise ValueError(f"seed is {seed}, but a whole number from 0 up is wanted: change it.")
     number, name, labels, spacing = _anatomy(number, folder)
     rng = np.random.default_rng([seed, *name.encode()])  # with the name, lest two subjects share one texture
 
@@ -142,7 +148,7 @@ def _anatomy(number, folder):
 
 def _intensities(labels, points):
     """PET, mu, T1 and T2 at `points`: (4, z, y, x) float32, each linear between the eight nearest labels' intensities."""
-    bw = download.brainweb()
+    bw = download.silent_brainweb()
     table = np.zeros((4, len(TISSUES)), np.float32)
     for row, kind in zip(table, (bw.FDG, bw.Mu, bw.T1, bw.T2), strict=True):
         for tissue in kind.attrs:

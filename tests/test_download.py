@@ -53,8 +53,8 @@ def cache(tmp_path, monkeypatch):
 
 
 def set_address(monkeypatch, address):
-    for name in download.brainweb().LINKS:
-        monkeypatch.setitem(download.brainweb().LINKS, name, address)
+    for name in download.silent_brainweb().LINKS:
+        monkeypatch.setitem(download.silent_brainweb().LINKS, name, address)
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def good(number):
 
 def test_every_subject_of_brainweb_has_a_sum():
     names = {download.file_name(n) for n in download.SUMS}
-    assert names == set(download.brainweb().LINKS)
+    assert names == set(download.silent_brainweb().LINKS)
 
 
 def test_a_good_file_is_kept_and_used_again(cache, monkeypatch):

@@ -100,7 +100,7 @@ def test_brainweb_agrees_with_the_package_and_its_bug_is_repaired():
     """Its own resampling on labels rounded to multiples of 16: float32 rounding apart, the same images."""
     number = download.local_subjects(FOLDER)[0]
     ours = load_subject(number, folder=FOLDER, texture=False, lesions=False)
-    bw = download.brainweb()
+    bw = download.silent_brainweb()
     stored = bw.load_file(os.path.join(FOLDER, download.file_name(number)))
     repaired = (np.rint(stored / 16) * 16).astype(np.uint16)
     theirs = bw.toPetMmr(repaired)[:, :, ::-1]
@@ -141,7 +141,7 @@ def test_a_damaged_cache_without_network_falls_back_and_says_why(tmp_path, monke
     monkeypatch.setattr(download, "CACHE", tmp_path)
     monkeypatch.delenv("PETCOURSE_BRAINWEB", raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setitem(download.brainweb().LINKS, download.file_name(6), "http://127.0.0.1:9/")
+    monkeypatch.setitem(download.silent_brainweb().LINKS, download.file_name(6), "http://127.0.0.1:9/")
     (tmp_path / download.file_name(6)).write_text("<html>")
     with pytest.warns(UserWarning, match="subject_06.bin.gz .* not used"):
         assert load_subject(scanner=Scanner.mmr(2)).name == "embedded phantom (Colin27)"
@@ -149,7 +149,7 @@ def test_a_damaged_cache_without_network_falls_back_and_says_why(tmp_path, monke
 
 
 def test_importing_brainweb_is_silent():
-    code = "from petcourse import download; download.brainweb()"
+    code = "from petcourse import download; download.silent_brainweb()"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -236,6 +236,28 @@ def test_lesions_fit_into_a_short_scanner():
     for lesion in subject.lesions:
         volume = lesion.mask.sum() * np.prod(Scanner.mmr().voxel)
         assert volume == pytest.approx(np.pi / 6 * lesion.diameter**3, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"seed": -1}, "seed is -1, but a whole number from 0 up is wanted: change"),
+        ({"seed": 1.5}, "seed is 1.5, but a whole number is wanted: change"),
+        ({"seed": "a"}, "seed is 'a', but a whole number"),
+        ({"seed": None}, "seed is None, but a whole number"),
+        ({"scanner": "mmr"}, "scanner is 'mmr', but a Scanner is wanted: give one such as"),
+        ({"scanner": 0}, "scanner is 0, but a Scanner is wanted"),
+        ({"number": [4]}, r"no subject \[4\]: choose from 4, 5"),
+        ({"number": "Embedded"}, "no subject 'Embedded': choose from 4, 5.* or 'embedded'"),
+        ({"number": 4, "folder": 123}, "folder is 123, but a path is wanted: name"),
+        ({"number": 4, "folder": ""}, "folder is '', but a path is wanted"),
+        ({"folder": ""}, "folder is '', but a path is wanted"),
+    ],
+)
+def test_what_is_no_argument_is_refused_in_a_sentence(given, message):
+    with pytest.raises(ValueError, match=message) as error:
+        load_subject(**{"number": "embedded"} | given if "folder" not in given else given)
+    assert "\n" not in str(error.value)
 
 
 def test_no_place_for_lesions_is_an_error():
