@@ -9,11 +9,13 @@ import html
 import json
 import math
 import zlib
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
 
 from petcourse.picture import picture
+from petcourse.scanner import whole
 
 LIMIT_MB = 12  # a notebook with larger outputs is slow to open and to save
 
@@ -95,11 +97,11 @@ def volshow(
     elif not isinstance(volumes, (list, tuple)):
         volumes = list(volumes) if np.ndim(volumes) == 4 and ncols is not None else [volumes]
     n = len(volumes)
-    ncols = int(min(n, 4 if ncols is None else ncols))
+    ncols = min(n, 4 if ncols is None else whole("ncols", ncols))
     if ncols < 1:
         raise ValueError(f"{n} volumes in rows of {ncols} leave nothing to show: give at least one of each.")
-    if np.shape(voxel) != (3,) or not all(0 < d < math.inf for d in voxel):
-        raise ValueError(f"voxel is {voxel}, but three sizes (dz, dy, dx) above 0 mm are wanted.")
+    if np.shape(voxel) != (3,) or not all(isinstance(d, Real) and 0 < d < math.inf for d in voxel):
+        raise ValueError(f"voxel is {voxel!r}, but three sizes (dz, dy, dx) above 0 mm are wanted: try scanner.voxel.")
     options = {"titles": titles, "cmaps": cmaps, "colorbars": colorbars, "vmins": vmins, "vmaxs": vmaxs, "units": units}
     columns = [_for_each(name, value, n) for name, value in options.items()]
     panels = [_panel(*entries) for entries in zip(range(n), volumes, *columns, strict=True)]
@@ -166,7 +168,8 @@ def _panel(i, volume, title, cmap, bar, vmin, vmax, unit):
             f"{name} has {bad.sum()} values that are NaN or infinite, the first at {first}, and no colour "
             "would be true for them: find out why, or replace them with np.nan_to_num."
         )
-    lo, hi = low if vmin is None else float(vmin), high if vmax is None else float(vmax)
+    lo = low if vmin is None else whole("vmins", vmin, Real, "finite")
+    hi = high if vmax is None else whole("vmaxs", vmax, Real, "finite")
     if lo == hi and None in (vmin, vmax):  # a constant volume: any range that starts there shows it
         hi = lo + (abs(lo) or 1.0)
     if not 0 < hi - lo < math.inf:
