@@ -36,8 +36,8 @@ def cached(name, make, **made_by):
     make : callable
         Called without arguments if nothing valid is stored; returns a dict of NumPy arrays.
     **made_by
-        All that the result depends on (scanner, subject, seed, counts): numbers, strings, lists, dicts and
-        dataclasses. Another value of any of these, or another version of petcourse, is another entry.
+        All that the result depends on (scanner, subject, seed, counts): numbers (NumPy's too), strings, lists,
+        dicts and dataclasses. Another value of any of these, or another version of petcourse, is another entry.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def cached(name, make, **made_by):
         If a damaged file was found, which is then made anew, or if the result, returned all the same, could not
         be stored.
     """
-    if not re.fullmatch(r"[\w-]+", name, re.ASCII):
+    if not isinstance(name, str) or not re.fullmatch(r"[\w-]+", name, re.ASCII):
         raise ValueError(f"The cache name {name!r} must consist of letters, digits, '-' and '_' only: rename it.")
     key = _key({"name": name, "petcourse": petcourse.__version__, **made_by})
     path = cache_folder() / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz"
@@ -91,14 +91,17 @@ def _key(made_by):
     def plain(value):
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return {type(value).__name__: dataclasses.asdict(value)}
-        raise TypeError(f"{value!r} of type {type(value).__name__}")
+        if isinstance(value, np.generic):
+            return value.item()
+        raise TypeError(f"it holds {type(value).__name__}")
 
-    try:
-        return json.dumps(made_by, sort_keys=True, default=plain)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"What made the result must be plain data, not {error}: give numbers, strings, lists or dicts."
-        ) from None
+    for name, value in made_by.items():
+        try:
+            json.dumps(value, sort_keys=True, default=plain)
+        except (TypeError, ValueError) as error:
+            text = f"{name} must be plain data ({error}): give numbers, strings, lists or dicts."
+            raise TypeError(text) from None
+    return json.dumps(made_by, sort_keys=True, default=plain)
 
 
 def _sentence(error):

@@ -249,14 +249,19 @@ def test_two_writers_at_once_leave_a_whole_file(folder):
     entry(folder)
 
 
-@pytest.mark.parametrize("bad", [np.float32(1), np.ones(2), {1, 2}, object(), Machine], ids=lambda v: type(v).__name__)
+def test_numpy_numbers_are_the_same_key_as_plain_ones():
+    cached("mlem", make, seed=5, counts=1e5, lesions=True)
+    assert_same(cached("mlem", never, seed=np.int64(5), counts=np.float32(1e5), lesions=np.bool_(True)))
+
+
+@pytest.mark.parametrize("bad", [np.ones(2), {1, 2}, object(), Machine], ids=lambda v: type(v).__name__)
 def test_a_key_that_is_no_plain_data_is_refused(folder, bad):
-    with pytest.raises(TypeError, match="must be plain data.*give numbers"):
+    with pytest.raises(TypeError, match="seed must be plain data .*give numbers"):
         cached("mlem", never, seed=bad)
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("name", ["", "../mlem", "a b", "théta"])
+@pytest.mark.parametrize("name", ["", "../mlem", "a b", "théta", None, 3])
 def test_a_name_that_is_no_file_name_is_refused(name):
     with pytest.raises(ValueError, match="cache name"):
         cached(name, never)
