@@ -27,7 +27,6 @@ TIMEOUT, TRIES = (5, 30), 3  # seconds to connect and to wait for bytes: a host 
 # download; the others were made from BrainWeb's MINC files by a rule that reproduces 04 bit for bit.
 _LINES = (Path(__file__).parent / "data" / "brainweb.sha256").read_text().splitlines()
 SUMS = {int(name[8:10]): digest for digest, name in map(str.split, _LINES)}
-
 # Least and most of labels 1 to 7 and of the head [mL] in subjects 4, 5, 6, 18, 20, 38, 42, 44, 45, 47, 49 and 54.
 MEASURED = {"CSF": (254, 441), "grey matter": (925, 1053), "white matter": (573, 743), "fat": (60, 208)}
 MEASURED |= {"muscle": (102, 490), "muscle/skin": (799, 1021), "skull": (233, 506), "head": (3580, 4166)}
@@ -51,7 +50,7 @@ def folders(folder=None):
     asked = Path(asked).expanduser()
     if not any((asked / file_name(n)).is_file() for n in SUMS):
         raise FileNotFoundError(
-            f"{'folder' if folder else 'PETCOURSE_BRAINWEB'} is {str(asked)!r}, which "
+            f"{'PETCOURSE_BRAINWEB' if folder is None else 'folder'} is {str(asked)!r}, which "
             f"{'holds no BrainWeb subject' if asked.is_dir() else 'is no folder'}: name one with files such as "
             f"{file_name(4)}, or leave it out."
         )
@@ -72,9 +71,8 @@ def read_labels(path, number):
 
     Parameters
     ----------
-    path : path-like
-    number : int
-        The subject that it should hold; ValueError says that it is not, or not wholly, that subject.
+    path, number : path-like, int
+        The file, and the subject that it should hold; ValueError says that it is not, or not wholly, that subject.
 
     Returns
     -------
@@ -143,7 +141,9 @@ def load_labels(number, folder=None):
         If there is no such subject or its file is damaged, `folder` lacks it, it cannot be downloaded, or not stored.
     """
     if isinstance(number, bool) or not isinstance(number, Real) or number not in SUMS:
-        raise ValueError(f"BrainWeb has no subject {number!r}: choose from {', '.join(map(str, SUMS))} or 'embedded'.")
+        raise ValueError(
+            f"BrainWeb has no subject {number!r}: choose from {', '.join(map(str, SUMS))}, or load_subject('embedded')."
+        )
     number = int(number)  # 4.0 is 4
     cache = CACHE.expanduser()
     for place in folders(folder):
@@ -166,13 +166,12 @@ def _download(number, cache):
     import requests
 
     name = file_name(number)
-    url = silent_brainweb().LINKS[name]
     part = cache / f".{name}.{os.getpid()}.part"
     try:
         cache.mkdir(parents=True, exist_ok=True)
         for left in reversed(range(TRIES)):
             try:
-                _fetch(url, part, name)
+                _fetch(silent_brainweb().LINKS[name], part, name)
                 labels = read_labels(part, number)
                 break
             except (requests.RequestException, ValueError) as error:

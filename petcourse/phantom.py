@@ -86,14 +86,14 @@ def load_subject(number=None, scanner=None, folder=None, seed=0, texture=True, l
 
     Raises
     ------
-    ValueError, OSError
+    ValueError, TypeError, OSError
         As `petcourse.download.load_labels`; if `scanner` or `seed` is none; also if the scanner sees too little brain to hold the lesions.
     """
     from petcourse.scanner import Scanner, whole
 
     scanner = Scanner.mmr() if scanner is None else scanner
     if not isinstance(scanner, Scanner):
-        raise ValueError(
+        raise TypeError(
             f"scanner is {scanner!r}, but a Scanner is wanted: give one such as Scanner.mmr(), or leave it out."
         )
     if (seed := whole("seed", seed)) < 0:
