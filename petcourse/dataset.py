@@ -1,4 +1,4 @@
-"""Pairs for a network to learn from: the MLEM image of a scan, and the truth."""
+"""What a network learns from and is judged by: the MLEM image of a scan, the MR image, and the truth."""
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -79,3 +79,64 @@ def as_slices(*volumes, size=128):
         )
     y, x = ((n - size) // 2 for n in volumes[0].shape[1:])
     return np.stack([v[:, y : y + size, x : x + size] for v in volumes], axis=-1)
+
+
+def split(subjects, unseen):
+    """Part subjects into those to learn from and those to test on, whole heads each.
+
+    Parameters
+    ----------
+    subjects : sequence of int or str
+        Names or numbers, each once.
+    unseen : int
+        How many to test on: the last ones.
+
+    Returns
+    -------
+    learn, test : list
+
+    Raises
+    ------
+    ValueError
+        If a subject is there twice, or none would be left to learn from or to test on.
+    """
+    subjects = list(subjects)
+    twice = sorted({str(s) for s in subjects if subjects.count(s) > 1})
+    if twice:
+        raise ValueError(
+            f"Subject {', '.join(twice)} is listed twice, and could be learned from and tested on: name each once."
+        )
+    if not 1 <= unseen < len(subjects):
+        raise ValueError(
+            f"{len(subjects)} subjects cannot be split into some to learn from and {unseen} to test on: "
+            "give at least one more than those to test on, for example virtual ones such as 'virtual 1'."
+        )
+    return subjects[:-unseen], subjects[-unseen:]
+
+
+def examples(cases, iteration=11, mr=False):
+    """Stack cases for a network.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    iteration : int
+        Which MLEM image.
+    mr : bool
+        Give the T1 image as a second channel.
+
+    Returns
+    -------
+    inputs : (slice, y, x, 1 or 2) float32
+    targets : (slice, y, x, 1) float32
+
+    Raises
+    ------
+    ValueError
+        If there is no case, or one without that iteration.
+    """
+    if not cases or any(iteration not in c.mlem for c in cases):
+        text = f"{len(cases)} cases were given to take iteration {iteration} from"
+        raise ValueError(f"{text}: give at least one, and make each by scan(..., iterations=({iteration},)).")
+    inputs = [np.stack([c.mlem[iteration], c.t1][: 1 + mr], axis=-1) for c in cases]
+    return np.concatenate(inputs), np.concatenate([c.truth[..., None] for c in cases])

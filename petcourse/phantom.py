@@ -6,6 +6,7 @@ network, from the embedded phantom: tissue labels of the Colin27 head (Holmes 19
 see data/NOTICE). Intensities are those of the `brainweb` package.
 """
 
+import re
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -27,10 +28,10 @@ class Subject:
 
     Attributes
     ----------
-    number : int or "embedded"
+    number : int or str
         What `load_subject` takes to load the same head again.
     name : str
-        "BrainWeb 04" or "embedded phantom (Colin27)".
+        "BrainWeb 04", "embedded phantom (Colin27)" or "virtual subject 1 (warped Colin27)".
     pet : float32
         FDG activity in arbitrary units: grey matter 128, white matter 32, skin 16 before texture and lesions.
     mu : float32
@@ -66,9 +67,11 @@ def load_subject(number=None, scanner=None, folder=None, seed=0, texture=True, l
 
     Parameters
     ----------
-    number : int or "embedded", optional
-        A BrainWeb subject (4, 5, 6, 18, 20, 38 or 41 to 54; downloaded if need be), or the embedded phantom. By default
-        the first BrainWeb subject that is on this machine, else the embedded phantom.
+    number : int or str, optional
+        A BrainWeb subject (4, 5, 6, 18, 20, 38 or 41 to 54; downloaded if need be), "embedded" for the embedded phantom,
+        or "virtual 1", "virtual 2", ... for the embedded phantom under smooth random warps of 3.5 mm. By default the
+        first BrainWeb subject that is on this machine, else the embedded phantom. Virtual subjects differ in shape,
+        but share one topology: each has the same folds. What a network gains on them says little of another brain.
     scanner : Scanner, optional
         Whose voxel grid to use. Default: `Scanner.mmr()`.
     folder : path-like, optional
@@ -139,11 +142,27 @@ def _anatomy(number, folder):
         except ConnectionError as error:  # a damaged file in the cache, and no network to replace it
             reason = str(error)
         print(f"{reason}\nThis is the embedded phantom (Colin27); load_subject(4) fetches BrainWeb 04.")
-    elif number != "embedded":
+    elif number != "embedded" and not (virtual := re.fullmatch(r"virtual (\d{1,9})", str(number))):
         labels = download.load_labels(number, folder)
         return int(number), f"BrainWeb {int(number):02d}", labels, 0.5
     with np.load(EMBEDDED) as file:
-        return "embedded", "embedded phantom (Colin27)", file["labels"], 1.0
+        labels = file["labels"]
+    if number in (None, "embedded"):
+        return "embedded", "embedded phantom (Colin27)", labels, 1.0
+    which = int(virtual[1])
+    return number, f"virtual subject {which} (warped Colin27)", _warp(labels, np.random.default_rng(which)), 1.0
+
+
+def _warp(labels, rng, shift=3.5, smooth=15):
+    """Move every voxel of 1 mm by ``shift`` mm (root mean square) along a field that ``smooth`` mm make smooth."""
+    from scipy.ndimage import gaussian_filter, map_coordinates, zoom
+
+    coarse = [-(-n // 5) for n in labels.shape]  # a field this smooth needs a number every 5 mm only
+    field = np.stack([gaussian_filter(rng.standard_normal(coarse, np.float32), smooth / 5) for _ in range(3)])
+    field *= shift / np.sqrt((field**2).sum(axis=0).mean())
+    axes = np.meshgrid(*map(np.arange, labels.shape), indexing="ij", sparse=True)
+    fine = [zoom(f, 5, order=1)[tuple(map(slice, labels.shape))] for f in field]
+    return map_coordinates(labels, [a + f for a, f in zip(axes, fine, strict=True)], order=0, mode="nearest")
 
 
 def _intensities(labels, points):

@@ -1,53 +1,17 @@
 """The talk's U-Net in Keras 3, and a seeded training that survives a killed kernel."""
 
 import hashlib
-import importlib.util
-import logging
 import os
-import re
-import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
-# What TensorFlow's C++ says at every start, with time stamps; its warnings and errors do not match.
-_CHATTER = re.compile(r"I\d{4} |[\d-]{10} \S+ I |WARNING: All log messages before absl|To enable the following instr")
+from petcourse.backend import load_keras
 
 
-def load_keras():
-    """Import Keras on the back-end that KERAS_BACKEND names (TensorFlow if unset), without TensorFlow's chatter.
-
-    TensorFlow writes it past Python, to file descriptor 2, and no environment variable silences all of it; so the
-    descriptor leads to a file meanwhile, from which everything but the known lines is passed on. An ImportError
-    says so if the back-end is not TensorFlow, JAX or PyTorch, or is not installed.
-    """
-    if "keras" in sys.modules:
-        return sys.modules["keras"]
-    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    if backend not in ("tensorflow", "jax", "torch"):
-        raise ImportError(f"KERAS_BACKEND is {backend!r}: set it to 'tensorflow', 'jax' or 'torch'.")
-    if importlib.util.find_spec(backend) is None:
-        text = f"KERAS_BACKEND asks for {backend!r}, which is not installed: type `pip install {backend}`"
-        raise ImportError(f"{text}, or set KERAS_BACKEND to one that is, and restart the kernel.")
-    sys.stderr.flush()
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
-        stderr = os.dup(2)
-        os.dup2(log.fileno(), 2)
-        try:
-            import keras
-
-            keras.ops.zeros(1)  # the first tensor starts the devices, which TensorFlow announces as well
-        finally:
-            sys.stderr.flush()
-            os.dup2(stderr, 2)
-            os.close(stderr)
-            log.seek(0)
-            sys.stderr.writelines(line for line in log if not _CHATTER.match(line))
-    # TensorFlow complains of tracing when five models are built one after another; each must be traced, once or twice.
-    logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())
-    return keras
+class DeadNetwork(ValueError):
+    """A network whose output is zero for every slice and will stay so."""
 
 
 def unet(shape=(128, 128, 1), filters=(2, 4, 8, 16), seed=0):
@@ -57,7 +21,7 @@ def unet(shape=(128, 128, 1), filters=(2, 4, 8, 16), seed=0):
     doubles it (bilinear), concatenates the encoder's image of the same size, at last the input, and convolves.
 
     As in the talk, the last convolution has a ReLU too: from an unlucky seed it starts at zero everywhere, has no
-    gradient and never learns. A loss that stays the mean square of the targets tells; take another seed.
+    gradient and never learns. `train` refuses to go on then; take another seed.
     After Ronneberger et al. (2015), doi:10.1007/978-3-319-24574-4_28.
 
     Parameters
@@ -130,7 +94,7 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
     ------
     ValueError
         If shapes do not agree, a value or the loss is not finite, or the checkpoint is damaged, of another training
-        or longer than `epochs`; the file is left as it is.
+        or longer than `epochs`; the file is left as it is. DeadNetwork, a ValueError too, if all outputs are zero.
     """
     keras = load_keras()
     from tqdm.keras import TqdmCallback  # imports Keras itself, hence the order
@@ -141,6 +105,7 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
     if epochs < 1 or batch_size < 1:
         raise ValueError(f"epochs={epochs} and batch_size={batch_size} must both be at least 1.")
     history = {name: [] for name in ("loss", "val_loss")[: len(pairs)]}
+    of_zero = np.mean(np.square(pairs[0][1], dtype=np.float64)) or np.nan  # the loss of an empty image
     if checkpoint is not None:
         model.optimizer.build(model.trainable_variables)
         state = [*model.weights, *model.optimizer.variables]
@@ -166,6 +131,9 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
             history[name].append(total / len(x))
         if not np.isfinite([v[-1] for v in history.values()]).all():
             raise ValueError(f"The loss is no longer finite in epoch {epoch}: scale inputs and targets to about 1.")
+        if np.isclose(history["loss"][-1], of_zero, rtol=1e-6):
+            text = "The network gives zero everywhere and cannot learn, for its last ReLU has no gradient there"
+            raise DeadNetwork(f"{text}: build it with another seed.")
         if checkpoint is not None:
             _store(state, checkpoint, made_by, history)
         listeners.on_epoch_end(epoch, {name: values[-1] for name, values in history.items()})

@@ -3,6 +3,9 @@ import pytest
 
 from petcourse import PSF, Projector, Scanner, as_slices, load_subject, measure, mlem, reconstruct
 from petcourse import dataset as module
+from petcourse.case import Case, scan
+from petcourse.dataset import examples, split
+from petcourse.metrics import nrmse
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +46,60 @@ def test_slices_of_volumes_that_do_not_fit():
         as_slices(small, size=16)
     with pytest.raises(ValueError, match="volumes of one subject"):
         as_slices(small, small[:1], size=4)
+
+
+def test_a_case_is_the_middle_of_a_reconstruction(subject):
+    X = Projector(Scanner.mmr(rings=6), radius=150)
+    case = scan(subject, X, (1, 2), counts=1e6, seed=3, size=64)
+    theta, truth = reconstruct(subject, X, iterations=2, counts=1e6, seed=3)
+    for image, volume in ((case.mlem[2], 100 * theta), (case.truth, 100 * truth)):  # in the unit of 1e8 trues
+        np.testing.assert_allclose(image, as_slices(volume, size=64)[..., 0], rtol=1e-5)
+    np.testing.assert_array_equal(case.t1, as_slices(subject.t1, size=64)[..., 0])
+    np.testing.assert_array_equal(case.head, as_slices(subject.head, size=64)[..., 0])
+    assert set(case.mlem) == {1, 2}
+    assert nrmse(case.mlem[2], case.truth, case.head) < nrmse(case.mlem[1], case.truth, case.head) < 1
+
+
+def test_a_case_comes_from_the_cache_the_second_time(subject, monkeypatch):
+    X = Projector(Scanner.mmr(rings=6), radius=150)
+    first = scan(subject, X, (1,), counts=1e6)
+    monkeypatch.setattr("petcourse.case.simulate", None)
+    np.testing.assert_array_equal(scan(subject, X, (1,), counts=1e6).mlem[1], first.mlem[1])
+    with pytest.raises(TypeError):  # other iterations are another entry, which would have to be computed
+        scan(subject, X, (2,), counts=1e6)
+
+
+def test_a_split_keeps_heads_apart():
+    learn, test = split([4, 5, 6, "virtual 1"], 1)
+    assert (learn, test) == ([4, 5, 6], ["virtual 1"])
+
+
+@pytest.mark.parametrize("unseen", [0, 3, 4])
+def test_too_few_subjects_for_a_split(unseen):
+    with pytest.raises(ValueError, match="3 subjects cannot be split.*at least one more"):
+        split([4, 5, 6], unseen)
+
+
+def test_a_subject_in_both_sets():
+    with pytest.raises(ValueError, match="Subject 5 is listed twice"):
+        split([4, 5, 6, 5], 1)
+
+
+def made_up_case(value):
+    images = [np.full((2, 16, 16), v, np.float32) for v in (value, 2 * value, 3 * value)]
+    return Case("made up", {11: images[0]}, images[1], images[2], np.ones((2, 16, 16), np.uint8), None, ())
+
+
+def test_examples_stack_heads_and_channels():
+    inputs, targets = examples([made_up_case(1), made_up_case(10)], mr=True)
+    assert inputs.shape == (4, 16, 16, 2)
+    assert targets.shape == (4, 16, 16, 1)
+    np.testing.assert_array_equal(inputs[:, 0, 0], [[1, 3], [1, 3], [10, 30], [10, 30]])
+    np.testing.assert_array_equal(targets[:, 0, 0, 0], [2, 2, 20, 20])
+    np.testing.assert_array_equal(examples([made_up_case(1)])[0][..., 0], 1)
+
+
+@pytest.mark.parametrize(("cases", "iteration"), [([], 11), ([made_up_case(1)], 12)])
+def test_examples_that_are_not_there(cases, iteration):
+    with pytest.raises(ValueError, match=rf"iterations=\({iteration},\)"):
+        examples(cases, iteration)

@@ -263,3 +263,21 @@ def test_what_is_no_argument_is_refused_in_a_sentence(given, message):
 def test_no_place_for_lesions_is_an_error():
     with pytest.raises(ValueError, match="mm finds no place in the brain, .* lesions=False"):
         load_subject("embedded", Scanner(columns=4))
+
+
+def test_virtual_subjects_are_other_shapes_of_one_head(head):
+    one, two, again = (load_subject(f"virtual {k}", texture=False, lesions=False) for k in (1, 2, 1))
+    assert one.name == "virtual subject 1 (warped Colin27)"
+    np.testing.assert_array_equal(one.pet, again.pet)
+    for k in (2, 3):  # grey and white matter: the same amounts, in other places
+        volumes = [np.count_nonzero(s.labels == k) for s in (head, one, two)]
+        assert max(volumes) < 1.1 * min(volumes)
+        for a, b in ((head, one), (one, two)):
+            both = np.count_nonzero((a.labels == k) & (b.labels == k))
+            assert 0.4 < both / volumes[0] < 0.9
+
+
+@pytest.mark.parametrize("number", ["virtual", "virtual -1", "virtual x", "Virtual 1"])
+def test_a_virtual_subject_that_is_none(number):
+    with pytest.raises(ValueError, match="choose from"):
+        load_subject(number)

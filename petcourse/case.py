@@ -1,0 +1,99 @@
+"""A case: one head with its scan, cut to what a network sees and is judged by."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from petcourse.cache import cached
+from petcourse.dataset import BLUR, MODEL, RANDOMS, as_slices
+from petcourse.projector import Attenuation
+from petcourse.psf import PSF
+from petcourse.reconstruction import mlem
+from petcourse.simulation import attenuation_factors, made_of, simulate
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One head, scanned, reconstructed and cut to a square; all images are (z, size, size).
+
+    Attributes
+    ----------
+    name : str
+        As `Subject.name`.
+    mlem : dict of int to float32 array
+        The image after so many iterations, in the unit of a scan with 1e8 trues.
+    truth : float32
+        What it should be, in the same unit.
+    t1 : float32
+        The T1 image, in arbitrary units.
+    labels, lesion_map : uint8
+        As in `Subject`.
+    lesions : tuple of str
+        Name of each lesion, such as "hot 15 mm"; that of number k in the map is ``lesions[k - 1]``.
+    """
+
+    name: str
+    mlem: dict = field(repr=False)
+    truth: np.ndarray = field(repr=False)
+    t1: np.ndarray = field(repr=False)
+    labels: np.ndarray = field(repr=False)
+    lesion_map: np.ndarray = field(repr=False)
+    lesions: tuple
+
+    @property
+    def head(self):
+        """Voxels inside the head: bool."""
+        return self.labels > 0
+
+    @property
+    def brain(self):
+        """Voxels of grey or white matter: bool."""
+        return (self.labels == 2) | (self.labels == 3)
+
+
+def scan(subject, X, iterations=(11,), counts=1e8, seed=0, size=128):
+    """Scan and reconstruct a subject as `reconstruct` does, and keep only what learning needs, also in the cache.
+
+    Parameters
+    ----------
+    subject : Subject
+    X : Projector
+        Of the scanner on whose grid the subject lies.
+    iterations : tuple of int
+        Which iterates to keep; MLEM runs up to the largest.
+    counts : float
+        Trues in the sinogram. The images are multiplied with 1e8 / counts, as a scanner divides by the time.
+    seed : int
+        Of the Poisson noise.
+    size : int
+        Voxels along y and x that are kept.
+
+    Returns
+    -------
+    case : Case
+
+    Raises
+    ------
+    ValueError
+        As `measure`, `mlem` and `as_slices`.
+    """
+
+    def cut(volume):
+        return as_slices(volume, size=size)[..., 0]
+
+    def make():
+        A = Attenuation(attenuation_factors(X, subject.mu))
+        m, r, scale = simulate(A @ X @ PSF(X.scanner, BLUR), subject.pet, X.scanner.live(), counts, RANDOMS, seed)
+        steps = enumerate(mlem(A @ X @ PSF(X.scanner, MODEL), m, r, max(iterations)), 1)
+        steps = tqdm(steps, total=max(iterations), desc=subject.name, unit="iteration", leave=False)
+        unit = 1e8 / counts
+        return {"scale": scale * unit} | {
+            str(k): cut(theta) * np.float32(unit) for k, (theta, _) in steps if k in iterations
+        }
+
+    settings = {"fwhm": BLUR, "model": MODEL, "randoms": RANDOMS, "counts": counts, "seed": seed, "size": size}
+    kept = cached("case", make, **made_of(subject, X, iterations=iterations, **settings))
+    images = [cut(v) for v in (subject.pet * np.float32(kept["scale"]), subject.t1, subject.labels, subject.lesion_map)]
+    lesions = tuple(lesion.name for lesion in subject.lesions)
+    return Case(subject.name, {k: kept[str(k)] for k in iterations}, *images, lesions)

@@ -1,0 +1,151 @@
+"""How good an image is, where the truth is known: errors in the head, contrast of lesions, noise."""
+
+import numpy as np
+
+
+def nrmse(image, truth, where):
+    """Root mean square error over the root mean square of the truth.
+
+    Parameters
+    ----------
+    image, truth : array of float
+        Of one shape and unit.
+    where : array of bool
+        Voxels that count, such as ``case.head``.
+
+    Returns
+    -------
+    float
+        0 is perfect; 1 is as bad as an empty image.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, no voxel counts, a value there is not finite, or the truth is zero there.
+    """
+    a, b = _values(image, truth, where)
+    return float(np.sqrt(np.mean((a - b) ** 2) / np.mean(b**2)))
+
+
+def psnr(image, truth, where):
+    """Peak signal-to-noise ratio in dB, by scikit-image; the peak is the truth's largest value.
+
+    Parameters and errors are those of `nrmse`.
+    """
+    from skimage.metrics import peak_signal_noise_ratio
+
+    a, b = _values(image, truth, where)
+    return float(peak_signal_noise_ratio(b, a, data_range=b.max()))
+
+
+def ssim(image, truth, where):
+    """Structural similarity (Wang 2004, doi:10.1109/TIP.2003.819861), by scikit-image, averaged over the voxels `where`.
+
+    Gaussian windows of 1.5 voxels in three dimensions, as in the paper; the range is the truth's largest value.
+    Parameters and errors are those of `nrmse`; both images are (z, y, x), at least 11 voxels along each axis.
+    """
+    from skimage.metrics import structural_similarity
+
+    _, b = _values(image, truth, where)
+    settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": b.max()}
+    _, similarity = structural_similarity(truth, image, full=True, **settings)
+    return float(similarity[where].mean())
+
+
+def surroundings(case, number, near=4, far=12, voxel=(2.0, 2.0, 2.0)):
+    """Brain around a lesion: its voxels from 4 to 12 mm outside the lesion that belong to no other lesion.
+
+    Parameters
+    ----------
+    case : Case
+    number : int
+        Of the lesion in ``case.lesion_map``.
+    near, far : float
+        Distances from the lesion's outermost voxels [mm]; the gap leaves out what the scanner's blur mixes.
+    voxel : tuple of float
+        Size of a voxel [mm].
+
+    Returns
+    -------
+    (z, y, x) bool
+
+    Raises
+    ------
+    ValueError
+        If there is no such lesion.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    inside = case.lesion_map == number
+    if not number or not inside.any():
+        raise ValueError(f"{case.name} has no lesion {number}: its numbers go from 1 to {case.lesion_map.max()}.")
+    distance = distance_transform_edt(~inside, sampling=voxel)
+    return case.brain & (case.lesion_map == 0) & (distance > near) & (distance < far)
+
+
+def contrast_recovery(image, truth, inside, around):
+    """Part of a lesion's true contrast that an image shows, after NEMA NU 2: 1 is all of it, 0 none.
+
+    The contrast is (mean inside - mean around) / mean around, so that hot and cold lesions have one formula.
+
+    Parameters
+    ----------
+    image, truth : array of float
+    inside, around : array of bool
+        The lesion and its surroundings.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the true lesion has no contrast, or as `nrmse`, for either set of voxels.
+    """
+    lesion, background = _values(image, truth, inside), _values(image, truth, around)
+    shown, true = ((p.mean() - q.mean()) / q.mean() for p, q in zip(lesion, background, strict=True))
+    if true == 0:
+        raise ValueError("The true lesion has no contrast to its surroundings: choose other surroundings.")
+    return float(shown / true)
+
+
+def noise(images, where):
+    """Standard deviation over realisations of the noise, as part of the mean.
+
+    Parameters
+    ----------
+    images : sequence of array of float
+        Of the same object, measured at least twice.
+    where : array of bool
+
+    Returns
+    -------
+    float
+        Root mean square over the voxels of the standard deviation, over the mean of the images there.
+
+    Raises
+    ------
+    ValueError
+        If there is one image only, or as `nrmse`.
+    """
+    if len(images) < 2:
+        raise ValueError(f"{len(images)} images have no standard deviation: measure the object with two seeds or more.")
+    values = np.stack([_values(image, image, where)[0] for image in images])
+    return float(np.sqrt(values.var(axis=0, ddof=1).mean()) / values.mean())
+
+
+def _values(image, truth, where):
+    if image.shape != truth.shape or image.shape != where.shape:
+        shapes = f"{image.shape}, {truth.shape} and {where.shape}"
+        raise ValueError(
+            f"Image, truth and mask are of shapes {shapes}: cut all three in the same way, as scan() does."
+        )
+    if where.dtype != bool or not where.any():
+        raise ValueError(f"The mask is {where.dtype} with {np.count_nonzero(where)} voxels set: give bool, and some.")
+    a, b = (v[where].astype(np.float64) for v in (image, truth))
+    if not (np.isfinite(a).all() and np.isfinite(b).all() and b.any()):
+        raise ValueError(
+            "The image or the truth is not finite, or the truth is zero, where the mask is: mend it first."
+        )
+    return a, b
