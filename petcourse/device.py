@@ -1,0 +1,221 @@
+"""Which device computes: the GPU through CuPy, or the CPU through NumPy; and if not the GPU, why not.
+
+Environment variable ``PETCOURSE_DEVICE`` (``gpu`` or ``cpu``) decides what "auto" means, so that a notebook need not be
+changed for it.
+"""
+
+import glob
+import importlib
+import importlib.util
+import os
+import shutil
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+VISIBLE = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")  # empty or -1 hides every GPU
+INSTALL = '.venv/bin/pip install -e ".[{}]"'
+
+
+def gpu_sign():
+    """What on this machine points to a GPU that the package can use: "nvidia", "amd" or None.
+
+    NVIDIA: a driver or its tool, or a graphics card on the PCI bus, driver or not. AMD: ROCm, for most AMD graphics in
+    laptops cannot run it.
+    """
+    if shutil.which("nvidia-smi") or glob.glob("/dev/nvidia[0-9]*") or Path("/proc/driver/nvidia/version").exists():
+        return "nvidia"
+    for vendor in glob.glob("/sys/bus/pci/devices/*/vendor"):
+        device = Path(vendor).parent
+        try:
+            if (device / "vendor").read_text().strip() == "0x10de" and (device / "class").read_text()[:4] == "0x03":
+                return "nvidia"
+        except OSError:  # a device that was pulled meanwhile, or a closed folder: no sign
+            continue
+    return "amd" if shutil.which("rocminfo") or Path("/opt/rocm").exists() else None
+
+
+def gpu_trouble():
+    """Why no GPU can be used, and what to type.
+
+    Returns
+    -------
+    sentence : str or None
+        None if CuPy has just compiled and run a small sum on the GPU.
+    """
+    try:
+        import cupy
+    except ModuleNotFoundError as error:
+        if error.name != "cupy":
+            return f"CuPy is installed but lacks the package {error.name}: install it with {INSTALL.format('cuda12')}."
+        sign = gpu_sign()
+        if not sign:
+            return "this machine shows no GPU for CuPy, and CuPy is not installed: the CPU is enough for all notebooks."
+        maker, extra = ("NVIDIA GPU", "cuda12") if sign == "nvidia" else ("ROCm", "rocm")
+        return f"there are signs of {maker} here, but CuPy is not installed: type {INSTALL.format(extra)}."
+    except Exception as error:  # whatever a broken installation raises
+        return (
+            f"CuPy cannot be imported ({_said(error)}): remove every cupy package and type {INSTALL.format('cuda12')}."
+        )
+    try:
+        return _driver_trouble(cupy) or _compiler_trouble(cupy) or _run_trouble(cupy)
+    except Exception as error:  # anything else that CuPy or the driver says
+        return f"CuPy cannot use the GPU ({_said(error)}): see what python -m petcourse.hardware reports."
+
+
+def _driver_trouble(cupy):
+    """No driver, an older one, or no GPU to be seen."""
+    runtime = cupy.cuda.runtime
+    extra = "rocm" if runtime.is_hip else "cuda12"
+    try:
+        count, said = runtime.getDeviceCount(), "no device"
+    except runtime.CUDARuntimeError as error:
+        count, said = 0, str(error)
+    if count:
+        return None
+    hidden = [name for name in VISIBLE if os.environ.get(name, "0").strip() in ("", "-1")]
+    if hidden:
+        return (
+            f"{hidden[0]} is {os.environ[hidden[0]]!r}, which hides every GPU: type unset {hidden[0]} and start again."
+        )
+    if runtime.is_hip:
+        return (
+            f"CuPy is a build for AMD (ROCm) and sees no GPU ({said}): see what rocminfo lists and join its groups with "
+            f"sudo usermod -aG render,video $USER, or for an NVIDIA GPU uninstall it and type {INSTALL.format('cuda12')}."
+        )
+    driver, build = runtime.driverGetVersion(), runtime.runtimeGetVersion()
+    if not driver:
+        return (
+            f"CuPy is installed but finds no NVIDIA driver ({said}): install one (Ubuntu: sudo ubuntu-drivers install; "
+            "WSL2: in Windows; container: start it with --gpus all), and check it with nvidia-smi."
+        )
+    if driver // 1000 < build // 1000:
+        other = f" or uninstall CuPy and type {INSTALL.format(extra)}" if driver >= 12000 else ""
+        return (
+            f"CuPy is built for CUDA {_version(build)} and the NVIDIA driver reaches only {_version(driver)}: update the "
+            f"driver (Ubuntu: sudo ubuntu-drivers install){other}."
+        )
+    return f"the NVIDIA driver shows CuPy no GPU ({said}): see what nvidia-smi lists; in a container use --gpus all."
+
+
+def _compiler_trouble(cupy):
+    """No run-time compiler, or one that the driver is too old for."""
+    if cupy.cuda.runtime.is_hip:
+        return None  # it comes with ROCm
+    driver = cupy.cuda.runtime.driverGetVersion()
+    extra = f"cuda{min(driver // 1000, 13)}"
+    try:
+        found = cupy.cuda.nvrtc.getVersion()
+    except Exception as error:  # RuntimeError from CuPy 13, DynamicLibNotFoundError from CuPy 14
+        return f"CUDA's run-time compiler NVRTC is missing ({_said(error)}): type {INSTALL.format(extra)}."
+    if found[0] > driver // 1000:
+        return (
+            f"CUDA's run-time compiler NVRTC {found[0]}.{found[1]} is newer than the driver, which reaches "
+            f"{_version(driver)}: update the driver or type {INSTALL.format(extra)}."
+        )
+    return None
+
+
+def _run_trouble(cupy):
+    """The proof: compile a kernel, run it, read the result."""
+    try:
+        found = int(cupy.arange(4).sum())
+    except MemoryError as error:
+        return f"the GPU has no memory left ({_said(error)}): close other programs that use it (nvidia-smi lists them)."
+    return None if found == 6 else f"the GPU says that 0 + 1 + 2 + 3 is {found}: reboot, and do not trust it till then."
+
+
+def _version(number):
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def _said(error):
+    """The first line of an exception's text."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(" .:")
+
+
+def choose(device="auto"):
+    """The device to compute on.
+
+    Parameters
+    ----------
+    device : {"auto", "gpu", "cpu"}
+        "auto": what the environment variable PETCOURSE_DEVICE says, or else a GPU if there is one that works.
+
+    Returns
+    -------
+    device : {"gpu", "cpu"}
+
+    Warns
+    -----
+    UserWarning
+        Once: "auto" found signs of a GPU, or CuPy, but has to take the CPU.
+
+    Raises
+    ------
+    ValueError
+        If it is none of the three.
+    RuntimeError
+        If "gpu" cannot be had, with the reason and what to type.
+    """
+    asked = (os.environ.get("PETCOURSE_DEVICE") or device) if device == "auto" else device
+    if asked not in ("auto", "gpu", "cpu"):
+        raise ValueError(f'the device is {asked!r} and "auto", "gpu" or "cpu" is wanted.')
+    if asked == "cpu":
+        return "cpu"
+    trouble = gpu_trouble()
+    if trouble is None:
+        return "gpu"
+    if asked == "gpu":
+        raise RuntimeError(f"no GPU can be used: {trouble}")
+    if not choose.warned and (
+        gpu_sign() or "cupy" in sys.modules or importlib.util.find_spec("cupy")
+    ):  # else nothing is there to be mended
+        choose.warned = True
+        warnings.warn(
+            f'computing on the CPU: {trouble} (device="cpu" or PETCOURSE_DEVICE=cpu: no warning)', stacklevel=2
+        )
+    return "cpu"
+
+
+choose.warned = False
+
+
+def array_module(device="auto"):
+    """The array module of a device: ``xp = array_module()``, then ``xp.asarray(...)`` for all that is computed with.
+
+    Parameters
+    ----------
+    device : {"auto", "gpu", "cpu"}
+        As for `choose`.
+
+    Returns
+    -------
+    xp : module
+        ``cupy`` or ``numpy``.
+    """
+    return importlib.import_module("cupy") if choose(device) == "gpu" else np
+
+
+def module_of(x):
+    """``cupy`` or ``numpy``, whichever an array belongs to, or None if it is no such array."""
+    cupy = sys.modules.get("cupy")
+    if cupy is not None and isinstance(x, cupy.ndarray):
+        return cupy
+    return np if isinstance(x, np.ndarray) and not isinstance(x, np.ma.MaskedArray) else None
+
+
+def gpu_name():
+    """Name of the GPU that CuPy uses; with several, which of them it is and how to choose another."""
+    import cupy
+
+    runtime, here = cupy.cuda.runtime, cupy.cuda.Device().id
+    name, count = runtime.getDeviceProperties(here)["name"].decode(), runtime.getDeviceCount()
+    if count == 1:
+        return name
+    variable = "HIP_VISIBLE_DEVICES" if runtime.is_hip else "CUDA_VISIBLE_DEVICES"
+    return (
+        f"{name} (GPU {here} of 0 to {count - 1}; for another set {variable}, such as {variable}={(here + 1) % count})"
+    )
