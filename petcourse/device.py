@@ -55,13 +55,11 @@ def gpu_trouble():
             return "this machine shows no GPU for CuPy, and CuPy is not installed: the CPU is enough for all notebooks."
         maker, extra = ("NVIDIA GPU", "cuda12") if sign == "nvidia" else ("ROCm", "rocm")
         return f"there are signs of {maker} here, but CuPy is not installed: type {INSTALL.format(extra)}."
-    except Exception as error:  # whatever a broken installation raises
-        return (
-            f"CuPy cannot be imported ({_said(error)}): remove every cupy package and type {INSTALL.format('cuda12')}."
-        )
+    except Exception as error:  # noqa: BLE001  whatever a broken installation raises
+        return f"CuPy cannot be imported ({_said(error)}): uninstall it and type {INSTALL.format('cuda12')}."
     try:
         return _driver_trouble(cupy) or _compiler_trouble(cupy) or _run_trouble(cupy)
-    except Exception as error:  # anything else that CuPy or the driver says
+    except Exception as error:  # noqa: BLE001  anything else that CuPy or the driver says
         return f"CuPy cannot use the GPU ({_said(error)}): see what python -m petcourse.hardware reports."
 
 
@@ -108,7 +106,7 @@ def _compiler_trouble(cupy):
     extra = f"cuda{min(driver // 1000, 13)}"
     try:
         found = cupy.cuda.nvrtc.getVersion()
-    except Exception as error:  # RuntimeError from CuPy 13, DynamicLibNotFoundError from CuPy 14
+    except Exception as error:  # noqa: BLE001  RuntimeError from CuPy 13, DynamicLibNotFoundError from CuPy 14
         return f"CUDA's run-time compiler NVRTC is missing ({_said(error)}): type {INSTALL.format(extra)}."
     if found[0] > driver // 1000:
         return (
