@@ -123,6 +123,18 @@ def require_array(x, what):
         raise TypeError(f"{what} is of type {type(x).__name__} and a NumPy array is wanted: use np.asarray or fill it.")
 
 
+def free_memory():
+    """Bytes of memory that are free: on the machine, or under a container's limit (cgroup v2) if that is less."""
+    free = psutil.virtual_memory().available
+    group = Path("/sys/fs/cgroup")
+    if (group / "memory.stat").exists() and (group / "memory.max").exists():
+        limit = (group / "memory.max").read_text().strip()
+        cache = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())["inactive_file"]
+        if limit != "max":  # what is only a copy of a file gives way when memory is needed
+            free = min(free, int(limit) - int((group / "memory.current").read_text()) + int(cache))
+    return free
+
+
 def require_memory(needed, what):
     """Refuse work that does not fit into the free memory, before anything is allocated.
 
@@ -136,15 +148,9 @@ def require_memory(needed, what):
     Raises
     ------
     MemoryError
-        With what is needed, what is free and what to do. A container's limit (cgroup v2) counts as well.
+        With what is needed, what is free and what to do.
     """
-    free = psutil.virtual_memory().available
-    group = Path("/sys/fs/cgroup")
-    if (group / "memory.stat").exists() and (group / "memory.max").exists():
-        limit = (group / "memory.max").read_text().strip()
-        cache = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())["inactive_file"]
-        if limit != "max":  # what is only a copy of a file gives way when memory is needed
-            free = min(free, int(limit) - int((group / "memory.current").read_text()) + int(cache))
+    free = free_memory()
     if needed > free:
         raise MemoryError(
             f"{what} needs {needed / 2**20:.0f} MiB and {free / 2**20:.0f} MiB are free: close other notebooks "
