@@ -11,21 +11,8 @@ import warnings
 import numpy as np
 from numba import float32, from_dtype, int64, njit, types, uint64, void
 
-# One ray per (angle, bin): in row i it passes column + i * column_step, t + i * t_step of the way from its first
-# crystal to its second. A steep ray is one that walks along x, through columns instead of rows.
-RAY = np.dtype(
-    [(name, "f8") for name in ("column", "column_step", "t", "t_step", "step", "length")]
-    + [(name, "i8") for name in ("first", "last", "steep")],
-    align=True,
-)
-# One segment of planes: its rays pass z = base + slope * (1/2 - t) + plane. Its planes lie at start in a work array,
-# with a zero before them and zeros behind, up to a multiple of the processor's vector length.
-SEGMENT = np.dtype(
-    [(name, "f8") for name in ("base", "slope", "rise")]
-    + [(name, "i8") for name in ("first", "planes", "start", "lanes")],
-    align=True,
-)
-LANES = 16  # floats in the widest vector of today's processors (AVX-512)
+from petcourse.rays import RAY, SEGMENT
+
 STEPS = 8  # rows that are added at a time, so that sums are loaded and stored once per eight
 TILE_BINS, TILE_ROWS = 32, 16  # a tile's sums and voxels stay in the level-2 cache
 
