@@ -6,11 +6,11 @@ transpose of a real operator makes no copies.
 """
 
 import numbers
-from pathlib import Path
 
 import numpy as np
-import psutil
 from pylops import LinearOperator
+
+from petcourse.probes import free_memory
 
 
 class Operator(LinearOperator):
@@ -121,18 +121,6 @@ def require_array(x, what):
     """
     if not isinstance(x, np.ndarray) or isinstance(x, np.ma.MaskedArray):
         raise TypeError(f"{what} is of type {type(x).__name__} and a NumPy array is wanted: use np.asarray or fill it.")
-
-
-def free_memory():
-    """Bytes of memory that are free: on the machine, or under a container's limit (cgroup v2) if that is less."""
-    free = psutil.virtual_memory().available
-    group = Path("/sys/fs/cgroup")
-    if (group / "memory.stat").exists() and (group / "memory.max").exists():
-        limit = (group / "memory.max").read_text().strip()
-        cache = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())["inactive_file"]
-        if limit != "max":  # what is only a copy of a file gives way when memory is needed
-            free = min(free, int(limit) - int((group / "memory.current").read_text()) + int(cache))
-    return free
 
 
 def require_memory(needed, what):

@@ -52,7 +52,7 @@ def test_operators_that_do_not_fit():
 def memory(monkeypatch, tmp_path, available, limit=None, used=0, files=0):
     """Free memory as given, and a container's limit if there is one."""
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=available))
-    monkeypatch.setattr("petcourse.operator.Path", lambda group: tmp_path)
+    monkeypatch.setattr("petcourse.probes.Path", lambda group: tmp_path)
     if limit is not None:
         (tmp_path / "memory.max").write_text(f"{limit}\n")
         (tmp_path / "memory.current").write_text(f"{used}\n")

@@ -1,0 +1,123 @@
+"""The lines of the hardware report that concern GPUs: driver, GPU, CuPy, NVRTC, TensorFlow, and the projector's device.
+
+Each function takes what `petcourse.probes` was told and returns a state, a finding and, if there is one, a remedy.
+"""
+
+import os
+
+from petcourse.device import INSTALL, VISIBLE
+from petcourse.probes import system
+
+PIP = INSTALL.split()[0]  # as `make setup` leaves it; in a conda environment it is `pip`
+DRIVER_PAGE = "https://www.nvidia.com/drivers"
+DRIVER = {
+    "Linux": "sudo ubuntu-drivers install && sudo reboot",
+    "Linux in WSL2": f"wsl --update && wsl --shutdown  (in Windows, after {DRIVER_PAGE})",
+    "Linux in a container": "docker run --gpus all ...",
+}
+MLEM = 4e9  # bytes of GPU memory that MLEM of a whole scanner may take
+
+
+def driver(nvidia, amd, cupy):
+    """Judge the kernel's driver."""
+    error, install = nvidia.get("error", ""), DRIVER.get(system(), DRIVER_PAGE)
+    if not error:
+        text = f"NVIDIA {nvidia['driver']}, for CUDA up to {version(nvidia['cuda'])}"
+        return ("ok", text) if nvidia["cuda"] >= 12000 else ("missing", f"{text}; CuPy needs CUDA 12", install)
+    if amd.get("gpus"):
+        if amd["rocm"]:
+            return "ok", f"AMD's, ROCm {amd['rocm']}"
+        url = "https://rocm.docs.amd.com/projects/install-on-linux"
+        return "ok", "AMD's, without ROCm, which most AMD graphics in laptops cannot run; for others:", url
+    if nvidia.get("hung"):
+        return "missing", f"NVIDIA's driver hangs: {error}", "sudo reboot"
+    if "ModuleNotFound" in error:
+        return "missing", "nvidia-ml-py, which asks NVIDIA's driver", f"{PIP} install nvidia-ml-py"
+    if "LibraryNotFound" in error or "DriverNotLoaded" in error:
+        if cupy.get("sign") == "nvidia":
+            return "missing", f"signs of an NVIDIA GPU, but its driver is not running ({error})", install
+        return "ok", "none, and no sign of a GPU that needs one"
+    return "missing", f"NVIDIA's driver fails: {error}", "sudo reboot" if "Mismatch" in error else "nvidia-smi"
+
+
+def gpu(nvidia, amd):
+    """Judge the GPUs and their memory; NVML lists them whatever CUDA_VISIBLE_DEVICES says."""
+    gpus = nvidia.get("gpus") or amd.get("gpus")
+    if not gpus:
+        return "ok", "none found: the CPU is always enough for this course"
+    text = "; ".join(f"{name}, {free / 1e9:.1f} GB free of {total / 1e9:.1f} GB" for name, total, free in gpus)
+    hidden = [name for name in VISIBLE if os.environ.get(name, "0").strip() in ("", "-1")]
+    if hidden:
+        return "slow", f"{text}; hidden by {hidden[0]}={os.environ[hidden[0]]!r}", f"unset {hidden[0]}"
+    if max(free for _, _, free in gpus) < MLEM:
+        who = "nvidia-smi" if nvidia.get("gpus") else "rocm-smi --showpids"
+        return "slow", f"{text}; a whole scanner takes up to {MLEM / 1e9:g} GB: see who uses it", who
+    if len(gpus) > 1:
+        return "ok", f"{text}; to use the second:", "export CUDA_DEVICE_ORDER=PCI_BUS_ID CUDA_VISIBLE_DEVICES=1"
+    return "ok", text
+
+
+def cupy(told):
+    """Judge CuPy's build against the driver."""
+    install = INSTALL.format("rocm" if told.get("sign") == "amd" else "cuda12")
+    if "error" in told:
+        return "missing", f"no word from it: {told['error']}", "sudo reboot" if told.get("hung") else install
+    if told.get("absent"):
+        return ("missing", "not installed", install) if told["sign"] else ("ok", "not installed: only a GPU needs it")
+    anew = f"{PIP} uninstall -y {' '.join(told['packages']) or 'cupy'} && {install}"
+    if len(told["packages"]) > 1:
+        return "missing", f"{' and '.join(told['packages'])} are installed; only one may be", anew
+    if "broken" in told:
+        return "missing", f"cannot be imported: {told['broken']}", anew
+    if told["hip"]:
+        return "ok", f"{told['version']} for ROCm"
+    text = f"{told['version']} for CUDA {version(told['build'])}"
+    if told["driver"] // 1000 >= told["build"] // 1000:
+        return "ok", text
+    if not told["driver"] and not told["sign"]:
+        return "missing", f"{text}, but there is no GPU for it: compute on the CPU", "export PETCOURSE_DEVICE=cpu"
+    text += f", but the driver reaches only {version(told['driver'])}" if told["driver"] else ", but no driver runs"
+    return "missing", text, anew if told["driver"] >= 12000 else DRIVER.get(system(), DRIVER_PAGE)
+
+
+def nvrtc(told):
+    """Judge the compiler of GPU code, which CuPy calls when the projector is first used."""
+    if "nvrtc_missing" in told:
+        install = INSTALL.format("cuda13" if told["build"] >= 13000 else "cuda12")
+        return "missing", f"CuPy finds no compiler: {told['nvrtc_missing']}", install
+    if told.get("nvrtc"):
+        return "ok", told["nvrtc"]
+    return ("ok", "comes with ROCm") if told.get("hip") else ("ok", "comes with CuPy's extra; only a GPU needs it")
+
+
+def tensorflow(told, nvidia, cupy):
+    """Judge what TensorFlow sees, against what the driver or CuPy sees."""
+    if "error" in told:
+        broken = "ModuleNotFound" not in told["error"]
+        again = f"{PIP} install --force-reinstall -c constraints.txt -e ." if broken else f"{PIP} install -e ."
+        return "missing", told["error"], again
+    if told["gpus"]:
+        return "ok", f"{told['version']} on the GPU ({len(told['gpus'])} seen)"
+    text = f"{told['version']} on the CPU, enough for notebook 04"
+    if cupy.get("hip") or not (nvidia.get("gpus") or cupy.get("name")):
+        return "ok", text
+    install = f'{PIP} install "tensorflow[and-cuda]"'
+    if told["for_gpu"]:
+        return "slow", f"{text}; it is built for CUDA but sees no GPU: its CUDA libraries are amiss", install
+    return "slow", f"{text}; this build knows no GPU", f"{PIP} uninstall -y tensorflow-cpu && {install}"
+
+
+def projector(told):
+    """Say which device the course's projector will use, as `petcourse.device.choose` will."""
+    asked, trouble = os.environ.get("PETCOURSE_DEVICE") or "auto", told.get("trouble", told.get("error"))
+    if asked == "cpu":
+        return "ok", "CPU, as PETCOURSE_DEVICE asks"
+    if trouble is None:
+        return "ok", f"GPU: {told['name']}"
+    wanted = asked == "gpu" or told.get("sign") or not told.get("absent")
+    return ("slow", f"CPU: {trouble}") if wanted else ("ok", "CPU, always enough for this course")
+
+
+def version(number):
+    """Return CUDA's way of writing 12.4, which is 12040, as people write it."""
+    return f"{number // 1000}.{number % 1000 // 10}"
