@@ -1,0 +1,340 @@
+"""The hardware report, with drivers and libraries that fail as real ones do.
+
+The fakes are modules of the real names, put first on the path of the processes that the report asks. What they raise
+was read off CuPy 14.2, nvidia-ml-py 13.615 and TensorFlow 2.21 on a machine without a GPU.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import tomllib
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from petcourse import device, drivers, hardware, probes
+from petcourse.device import VISIBLE
+
+ROOT = Path(__file__).parents[1]
+
+NVML = """
+    class NVMLError_LibraryNotFound(Exception): pass
+    class NVMLError_LibRmVersionMismatch(Exception): pass
+    class Memory: total, free = {total}, {free}
+    def nvmlInit(): {init}
+    def nvmlDeviceGetCount(): return {count}
+    def nvmlDeviceGetHandleByIndex(i): return i
+    def nvmlDeviceGetMemoryInfo(i): return Memory
+    def nvmlDeviceGetName(i): return f"Card {{'AB'[i]}}"
+    def nvmlSystemGetDriverVersion(): return "{driver}"
+    def nvmlSystemGetCudaDriverVersion_v2(): return {cuda}
+"""
+CUPY = """
+    import os
+    import numpy
+    from numpy import arange, ndarray
+    __version__ = "14.2.0"
+    class cuda:
+        class Device:
+            id = 0
+        class nvrtc:
+            def getVersion(): {nvrtc}
+        class runtime:
+            is_hip = False
+            class CUDARuntimeError(RuntimeError): pass
+            def runtimeGetVersion(): return {build}
+            def driverGetVersion(): return {driver}
+            def getDeviceProperties(i): return {{"name": b"Card " + b"AB"[i:i + 1]}}
+            def getDeviceCount():
+                if {driver} < {build} // 1000 * 1000:
+                    raise cuda.runtime.CUDARuntimeError("cudaErrorInsufficientDriver: CUDA driver version is "
+                                                        "insufficient for CUDA runtime version")
+                if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+                    raise cuda.runtime.CUDARuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected")
+                return {count}
+"""
+TENSORFLOW = """
+    __version__ = "2.21.0"
+    class config:
+        def list_physical_devices(kind): return [type("D", (), {{"name": "/physical_device:GPU:0"}})] * {seen}
+    class test:
+        def is_built_with_gpu_support(): return {built}
+"""
+CPU_TENSORFLOW = TENSORFLOW.format(seen=0, built=False)
+NO_CUPY = "raise ModuleNotFoundError(\"No module named 'cupy'\", name='cupy')"
+GPU = {"total": 24 * 10**9, "free": 23 * 10**9, "init": "pass", "count": 1, "driver": "575.57.08", "cuda": 12090}
+NO_DRIVER = NVML.format(**GPU | {"init": 'raise NVMLError_LibraryNotFound("NVML Shared Library Not Found")'})
+CARD = {"build": 12090, "driver": 12090, "count": 1, "nvrtc": "return 12, 9"}
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """Make a machine of fakes, and return its report as a dict of lines."""
+    for name in (*VISIBLE, "PETCOURSE_DEVICE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+
+    def make(nvml=NO_DRIVER, cupy=NO_CUPY, tensorflow=CPU_TENSORFLOW, sign=None, limit=60):
+        sources = {"pynvml": nvml, "cupy": cupy, "tensorflow": tensorflow}
+        sources["sitecustomize"] = f"""
+            import sys
+            if sys.orig_argv[-1] == "cupy":
+                import petcourse.device
+                petcourse.device.gpu_sign = lambda: {sign!r}
+        """
+        for name, source in sources.items():
+            (tmp_path / f"{name}.py").write_text(textwrap.dedent(source))
+        lines = hardware.report(limit)
+        for line in lines:
+            assert line.state in ("ok", "slow", "missing")
+            assert line.state == "ok" or line.remedy or line.name == "Projector", line
+        return {line.name: line for line in lines}
+
+    return make
+
+
+def test_without_a_gpu_all_is_well(machine):
+    lines = machine()
+    assert [name for name, line in lines.items() if line.state != "ok"] in ([], ["Memory"], ["Cores"])
+    assert "always enough" in lines["GPU"].finding
+    assert "CPU" in lines["Projector"].finding
+
+
+def test_with_a_gpu_that_works(machine):
+    lines = machine(NVML.format(**GPU), CUPY.format(**CARD), TENSORFLOW.format(seen=1, built=True), "nvidia")
+    states = {name: line.state for name, line in lines.items()}
+    assert {states[n] for n in ("Driver", "GPU", "CuPy", "NVRTC", "TensorFlow", "Projector")} == {"ok"}
+    assert lines["Driver"].finding == "NVIDIA 575.57.08, for CUDA up to 12.9"
+    assert lines["GPU"].finding == "Card A, 23.0 GB free of 24.0 GB"
+    assert lines["Projector"].finding == "GPU: Card A"
+
+
+def test_no_cupy(machine):
+    lines = machine(NVML.format(**GPU), sign="nvidia")
+    assert lines["CuPy"][1:] == ("missing", "not installed", '.venv/bin/pip install -e ".[cuda12]"')
+    assert lines["Projector"].state == "slow" and "CuPy is not installed" in lines["Projector"].finding
+
+
+def test_cupy_but_no_driver(machine):
+    cupy = CUPY.format(**CARD | {"driver": 0})
+    with_card, without = machine(cupy=cupy, sign="nvidia"), machine(cupy=cupy)
+    assert with_card["Driver"].state == with_card["CuPy"].state == "missing"
+    assert without["Driver"].state == "ok"
+    assert without["CuPy"].remedy == "export PETCOURSE_DEVICE=cpu"
+    assert "no NVIDIA driver" in with_card["Projector"].finding
+
+
+@pytest.mark.parametrize(
+    ("reaches", "remedy"), [(12040, r'uninstall -y .* && .*"\.\[cuda12\]"'), (11080, "driver|docker|wsl")]
+)
+def test_driver_older_than_the_cupy_build(machine, reaches, remedy):
+    lines = machine(
+        NVML.format(**GPU | {"cuda": reaches}), CUPY.format(**CARD | {"build": 13000, "driver": reaches}), sign="nvidia"
+    )
+    assert lines["CuPy"].state == "missing" and "the driver reaches only" in lines["CuPy"].finding
+    assert re.search(remedy, lines["CuPy"].remedy)
+    assert lines["Driver"].state == ("ok" if reaches >= 12000 else "missing")
+    assert lines["Projector"].state == "slow"
+
+
+def test_two_cupys(machine, tmp_path):
+    for name in ("cupy_cuda11x", "cupy_cuda12x"):
+        (tmp_path / f"{name}-14.2.0.dist-info").mkdir()
+        (tmp_path / f"{name}-14.2.0.dist-info/METADATA").write_text(
+            f"Name: {name.replace('_', '-')}\nVersion: 14.2.0\n"
+        )
+    lines = machine(NVML.format(**GPU), CUPY.format(**CARD), sign="nvidia")
+    assert lines["CuPy"].state == "missing" and "only one" in lines["CuPy"].finding
+    assert "uninstall -y cupy-cuda11x cupy-cuda12x && " in lines["CuPy"].remedy
+
+
+def test_cupy_for_another_cuda_version(machine):
+    """A build whose libraries are not there fails at import, as cupy-cuda11x does under Python and NumPy of today."""
+    broken = "raise ImportError('libcudart.so.11.0: cannot open shared object file: No such file or directory')"
+    lines = machine(NVML.format(**GPU), broken, sign="nvidia")
+    assert lines["CuPy"].state == "missing" and "libcudart.so.11.0" in lines["CuPy"].finding
+    assert re.search(r"uninstall -y cupy && .*cuda12", lines["CuPy"].remedy)
+    assert lines["Projector"].state == "slow"
+
+
+@pytest.mark.parametrize("build", [12090, 13000])
+def test_nvrtc_missing(machine, build):
+    nvrtc = 'raise RuntimeError("Failure finding libnvrtc.so.12: No such file")'
+    lines = machine(
+        NVML.format(**GPU), CUPY.format(**CARD | {"build": build, "driver": 13000, "nvrtc": nvrtc}), sign="nvidia"
+    )
+    assert lines["CuPy"].state == "ok"
+    assert lines["NVRTC"].state == "missing" and "libnvrtc.so.12" in lines["NVRTC"].finding
+    assert f"cuda{build // 1000}]" in lines["NVRTC"].remedy
+    assert "NVRTC" in lines["Projector"].finding
+
+
+def test_no_gpu_visible(machine, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    lines = machine(NVML.format(**GPU), CUPY.format(**CARD), sign="nvidia")
+    assert lines["GPU"].state == "slow" and lines["GPU"].remedy == "unset CUDA_VISIBLE_DEVICES"
+    assert lines["Projector"].state == "slow" and "CUDA_VISIBLE_DEVICES" in lines["Projector"].finding
+
+
+def test_two_gpus(machine):
+    lines = machine(
+        NVML.format(**GPU | {"count": 2}),
+        CUPY.format(**CARD | {"count": 2}),
+        TENSORFLOW.format(seen=2, built=True),
+        "nvidia",
+    )
+    assert "Card A" in lines["GPU"].finding and "Card B" in lines["GPU"].finding
+    assert "CUDA_VISIBLE_DEVICES=1" in lines["GPU"].remedy
+    assert lines["Projector"].finding.startswith("GPU: Card A")
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_tensorflow_does_not_see_the_gpu_that_cupy_sees(machine, built):
+    lines = machine(NVML.format(**GPU), CUPY.format(**CARD), TENSORFLOW.format(seen=0, built=built), "nvidia")
+    assert lines["Projector"].state == "ok"
+    assert lines["TensorFlow"].state == "slow"
+    assert 'install "tensorflow[and-cuda]"' in lines["TensorFlow"].remedy
+    assert ("uninstall -y tensorflow-cpu" in lines["TensorFlow"].remedy) is not built
+
+
+def test_nvidia_ml_py_missing(machine):
+    lines = machine("raise ModuleNotFoundError(\"No module named 'pynvml'\")")
+    assert lines["Driver"].state == "missing"
+    assert lines["Driver"].remedy.endswith("pip install nvidia-ml-py")
+
+
+def test_driver_and_its_library_of_two_versions(machine):
+    raised = 'raise NVMLError_LibRmVersionMismatch("Driver/library version mismatch")'
+    lines = machine(NVML.format(**GPU | {"init": raised}), sign="nvidia")
+    assert lines["Driver"].state == "missing" and lines["Driver"].remedy == "sudo reboot"
+
+
+def test_little_gpu_memory_free(machine):
+    line = machine(NVML.format(**GPU | {"free": 10**9}), CUPY.format(**CARD), sign="nvidia")["GPU"]
+    assert line.state == "slow" and "1.0 GB free" in line.finding and line.remedy == "nvidia-smi"
+
+
+def test_a_driver_that_hangs(machine):
+    """Nothing waits for it longer than the limit; the rest of the report stands."""
+    start = monotonic()
+    lines = machine("import time; time.sleep(600)", "import time; time.sleep(600)", sign="nvidia", limit=4)
+    assert monotonic() - start < 60  # not ten minutes
+    assert lines["Driver"].state == "missing" and "no answer within 4 s" in lines["Driver"].finding
+    assert lines["CuPy"].state == "missing"
+    assert lines["Python"].state == "ok"
+
+
+def test_a_library_that_crashes(machine):
+    lines = machine(tensorflow="import os; os.abort()")
+    assert lines["TensorFlow"].state == "missing" and "ended with code -6" in lines["TensorFlow"].finding
+    assert lines["CuPy"].state == "ok"
+
+
+def test_chatter_does_not_disturb(machine):
+    chatter = "print('{not json'); import sys; print('E0000 of cuda', file=sys.stderr)"
+    assert (
+        machine(tensorflow=chatter + textwrap.dedent(TENSORFLOW.format(seen=0, built=False)))["TensorFlow"].state
+        == "ok"
+    )
+
+
+def test_an_amd_gpu_is_read_from_linux(tmp_path):
+    card = tmp_path / "class/drm/card1/device"
+    card.mkdir(parents=True)
+    files = {
+        "vendor": "0x1002",
+        "mem_info_vram_total": 16 * 2**30,
+        "mem_info_vram_used": 2**30,
+        "product_name": "Card R",
+    }
+    for name, value in files.items():
+        (card / name).write_text(f"{value}\n")
+    (tmp_path / ".info").mkdir()
+    (tmp_path / ".info/version").write_text("7.0.1-43\n")
+    told = probes.amd(tmp_path, tmp_path)
+    assert told == {"gpus": [["Card R", 16 * 2**30, 15 * 2**30]], "rocm": "7.0.1-43"}
+    nothing = {"error": "NVMLError_LibraryNotFound: NVML Shared Library Not Found"}
+    assert drivers.driver(nothing, told, {}) == ("ok", "AMD's, ROCm 7.0.1-43")
+    assert drivers.gpu(nothing, told)[1] == "Card R, 16.1 GB free of 17.2 GB"
+    assert "rocm" in drivers.driver(nothing, told | {"rocm": None}, {})[2]
+    assert drivers.cupy({"sign": "amd", "absent": True, "packages": []})[2] == '.venv/bin/pip install -e ".[rocm]"'
+
+
+@pytest.mark.parametrize(
+    ("release", "name"),
+    [("5.15.167.4-microsoft-standard-WSL2", "Linux in WSL2"), ("4.4.0-19041-Microsoft", "Linux in WSL1")],
+)
+def test_wsl_is_recognised(monkeypatch, release, name):
+    monkeypatch.setattr("platform.release", lambda: release)
+    assert probes.system() == name
+    nothing = {"error": "NVMLError_LibraryNotFound: x"}
+    assert "wsl" in (
+        hardware._system()[2] if name.endswith("1") else drivers.driver(nothing, {}, {"sign": "nvidia"})[2]
+    )
+
+
+def test_a_mac_is_told_of_its_cpu(monkeypatch):
+    monkeypatch.setattr("platform.system", lambda: "Darwin")
+    monkeypatch.setattr("platform.release", lambda: "24.1.0")
+    assert hardware._system()[1].startswith("macOS")
+    assert drivers.projector({"trouble": "none here", "absent": True, "sign": None}) == (
+        "ok",
+        "CPU, always enough for this course",
+    )
+
+
+def test_limits_of_a_container_count(monkeypatch, tmp_path):
+    monkeypatch.setattr(hardware, "CGROUP", tmp_path)
+    monkeypatch.setattr(hardware, "available_cores", lambda: 16)
+    assert hardware._cores()[0] == "ok"
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert hardware._cores()[0] == "ok"
+    (tmp_path / "cpu.max").write_text("250000 100000\n")
+    assert hardware._cores() == ("slow", "16, but the container's limit is 2.5", "Projector(scanner, threads=2)")
+
+
+@pytest.mark.parametrize(("free", "state"), [(8e9, "ok"), (2e9, "slow"), (5e8, "missing")])
+def test_memory(monkeypatch, free, state):
+    monkeypatch.setattr(hardware, "free_memory", lambda: free)
+    assert hardware._memory()[0] == state
+
+
+def test_a_look_that_fails_is_a_line_without_the_users_folders(monkeypatch):
+    def look():
+        raise OSError(f"{Path.home()}/secret and {sys.prefix}/lib\nand more")
+
+    line = hardware._line("Name", look)
+    assert line.state == "missing" and line.remedy
+    assert "~/secret and .venv/lib" in line.finding and "more" not in line.finding
+    assert str(Path.home()) not in line.finding and sys.prefix not in line.finding
+
+
+def test_text_and_json_from_the_shell(machine, tmp_path):
+    def run(*arguments):
+        command = [sys.executable, "-m", "petcourse.hardware", *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, env={**os.environ, "HOME": str(tmp_path)}
+        )
+
+    lines = machine(NVML.format(**GPU), CUPY.format(**CARD), sign="nvidia")
+    as_json = json.loads(run("--json").stdout)
+    assert [row["name"] for row in as_json["report"]] == list(lines)
+    assert all(set(row) == set(hardware.Line._fields) for row in as_json["report"])
+    assert str(tmp_path) not in json.dumps(as_json)
+    text = run()
+    assert text.returncode == 0 and text.stderr == ""
+    assert [row[10:].split()[0] for row in text.stdout.splitlines() if row.startswith("[")] == list(lines)
+    assert f"-> {lines['TensorFlow'].remedy}\n" in text.stdout  # in one piece, however long
+    wrong = run("--xml")
+    assert wrong.returncode == 1 and "--json" in wrong.stderr and "Traceback" not in wrong.stderr
+
+
+def test_remedies_name_extras_that_exist():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    source = "".join(Path(module.__file__).read_text() for module in (drivers, device, hardware))
+    named = set(re.findall(r'INSTALL\.format\("(\w+)"', source)) | {"cuda12", "cuda13", "rocm"}
+    assert named <= set(extras)
