@@ -10,6 +10,7 @@ import numbers
 import numpy as np
 from pylops import LinearOperator
 
+from petcourse.device import module_of
 from petcourse.probes import free_memory
 
 
@@ -22,9 +23,12 @@ class Operator(LinearOperator):
         Shape of what it is applied to, and of the result.
     name : str
         How error messages call it.
+    xp : module, optional
+        ``numpy`` or ``cupy``: whose arrays it works on; None if both will do.
     """
 
-    def __init__(self, dims, dimsd, name):
+    def __init__(self, dims, dimsd, name, xp=np):
+        self.xp = xp
         super().__init__(dtype=np.dtype(np.float32), dims=dims, dimsd=dimsd, name=name)
 
     def forward(self, x):
@@ -40,7 +44,7 @@ class Operator(LinearOperator):
         if isinstance(x, Operator):
             return Product(self, x)
         if not isinstance(x, LinearOperator | numbers.Number):
-            require_array(x, f"what {self.name} is applied to")
+            require_array(x, f"what {self.name} is applied to", self.xp)
             size = int(np.prod(self.dims))
             if x.shape not in (self.dims, (size,)):
                 raise ValueError(
@@ -61,7 +65,7 @@ class Operator(LinearOperator):
         with np.errstate(invalid="ignore"):  # infinities of both signs sum to NaN, which is what is looked for
             total = x.sum()
         if not np.isfinite(total) and not np.isfinite(x).all():
-            bad = np.count_nonzero(~np.isfinite(x))
+            bad = int((~np.isfinite(x)).sum())
             raise ValueError(
                 f"{self.name} was given {bad} values that are NaN or infinite: find where they arise, "
                 "most often a division by a zero in dead bins or outside the field of view."
@@ -80,7 +84,7 @@ class Transpose(Operator):
     def __init__(self, of):
         self.of = of
         self.forward, self.back = of.back, of.forward
-        super().__init__(of.dimsd, of.dims, f"{of.name}.T")
+        super().__init__(of.dimsd, of.dims, f"{of.name}.T", of.xp)
 
     def _adjoint(self):
         return self.of
@@ -96,8 +100,13 @@ class Product(Operator):
             raise ValueError(
                 f"{left.name} works on {left.dims} and {right.name} gives {right.dimsd}: build both for one scanner."
             )
+        if left.xp and right.xp and left.xp is not right.xp:
+            raise TypeError(
+                f"{left.name} works with {left.xp.__name__} and {right.name} with {right.xp.__name__}: build both for one "
+                "device, such as Attenuation(X.xp.asarray(factors))."
+            )
         self.left, self.right = left, right
-        super().__init__(right.dims, left.dimsd, f"{left.name} @ {right.name}")
+        super().__init__(right.dims, left.dimsd, f"{left.name} @ {right.name}", left.xp or right.xp)
 
     def forward(self, x):
         return self.left.forward(self.right.forward(x))
@@ -111,19 +120,34 @@ class Product(Operator):
     _transpose = _adjoint
 
 
-def require_array(x, what):
-    """Refuse what is no plain NumPy array, before NumPy or Numba says something obscure.
+def require_array(x, what, xp=None):
+    """Refuse what is no plain array, or is on the wrong device, before something obscure is said.
+
+    Parameters
+    ----------
+    x : array
+    what : str
+        How error messages call it.
+    xp : module, optional
+        ``numpy`` or ``cupy``: what it must be of. By default either.
 
     Raises
     ------
     TypeError
-        With what was given.
+        With what was given, and how to copy it: nothing is copied unasked.
     """
-    if not isinstance(x, np.ndarray) or isinstance(x, np.ma.MaskedArray):
-        raise TypeError(f"{what} is of type {type(x).__name__} and a NumPy array is wanted: use np.asarray or fill it.")
+    found = module_of(x)
+    if found is None:
+        wanted = "CuPy" if xp is not None and xp is not np else "NumPy"
+        how = "cupy.asarray" if wanted == "CuPy" else "np.asarray or fill it"
+        raise TypeError(f"{what} is of type {type(x).__name__} and a {wanted} array is wanted: use {how}.")
+    if xp is not None and found is not xp:
+        if found is np:
+            raise TypeError(f"{what} is a NumPy array and a CuPy array is wanted, on the GPU: pass cupy.asarray(x).")
+        raise TypeError(f"{what} is a CuPy array and a NumPy array is wanted, on the CPU: pass cupy.asnumpy(x).")
 
 
-def require_memory(needed, what):
+def require_memory(needed, what, xp=np):
     """Refuse work that does not fit into the free memory, before anything is allocated.
 
     Parameters
@@ -132,15 +156,25 @@ def require_memory(needed, what):
         Bytes.
     what : str
         What is about to be made.
+    xp : module
+        ``numpy`` for the computer's memory, ``cupy`` for the GPU's.
 
     Raises
     ------
     MemoryError
         With what is needed, what is free and what to do.
     """
-    free = free_memory()
+    free, gpu = free_bytes(xp), xp is not None and xp is not np
     if needed > free:
         raise MemoryError(
-            f"{what} needs {needed / 2**20:.0f} MiB and {free / 2**20:.0f} MiB are free: close other notebooks "
-            "or take a shorter scanner, such as Scanner.mmr(rings=16)."
+            f"{what} needs {needed / 2**20:.0f} MiB and {free / 2**20:.0f} MiB are free{' on the GPU' * gpu}: close other "
+            f"{'programs that use it (nvidia-smi lists them)' if gpu else 'notebooks'} or take a shorter scanner, such as "
+            "Scanner.mmr(rings=16)."
         )
+
+
+def free_bytes(xp):
+    """Free memory of the computer (``numpy``) or of the GPU (``cupy``), with what CuPy holds in store, in bytes."""
+    if xp is None or xp is np:
+        return free_memory()
+    return xp.cuda.runtime.memGetInfo()[0] + xp.get_default_memory_pool().free_bytes()

@@ -1,11 +1,13 @@
 """X: line integrals over every line of response of a scanner, and A: attenuation."""
 
+import copy
 import numbers
 import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from petcourse.device import array_module, module_of
 from petcourse.operator import Operator, require_array, require_memory
 from petcourse.rays import EDGE, rays, segments
 
@@ -28,6 +30,16 @@ class Projector(Operator):
         square. By default every live bin sees the image: 298.3 mm.
     threads : int, optional
         By default one for each processor core.
+    device : {"auto", "gpu", "cpu"}
+        Where it computes. On a GPU it takes CuPy arrays and gives CuPy arrays, and nothing is copied unasked. "auto" is
+        a GPU if there is one that works: see `petcourse.device.choose`.
+
+    Attributes
+    ----------
+    device : {"gpu", "cpu"}
+        Where it computes.
+    xp : module
+        ``cupy`` or ``numpy``, to make arrays with: ``X.xp.asarray(theta)``.
 
     Raises
     ------
@@ -35,9 +47,11 @@ class Projector(Operator):
         If the field of view does not fit into the image or the ring, or threads is not positive.
     MemoryError
         When it is applied and there is not enough memory.
+    RuntimeError
+        If ``device`` is "gpu" and none can be used.
     """
 
-    def __init__(self, scanner, radius=None, threads=None):
+    def __init__(self, scanner, radius=None, threads=None, device="auto"):
         self.scanner = scanner
         self.radius = scanner.fov_radius if radius is None else float(radius)
         self.threads = available_cores() if threads is None else threads
@@ -58,10 +72,18 @@ class Projector(Operator):
         self.rays = rays(scanner, self.radius, self.box)
         self.segments, self.depth, self.floor = segments(scanner)
         self.multiplicity = scanner.multiplicity().astype(np.float32)
-        self.factor = np.empty((0, 0, 0), np.float32)
-        super().__init__(scanner.image_shape, scanner.sinogram_shape, "the projector X")
+        xp = array_module(device)
+        self.device = "cpu" if xp is np else "gpu"
+        self.factor = xp.empty((0, 0, 0), np.float32)
+        super().__init__(scanner.image_shape, scanner.sinogram_shape, "the projector X", xp)
+        if self.device == "gpu":
+            from petcourse.gpu import Kernels
+
+            self.kernels = Kernels(self, xp)
 
     def forward(self, theta):
+        if self.device == "gpu":
+            return self.kernels.forward(theta, self.factor)
         from petcourse.joseph import project
 
         at_once = ANGLES_AT_ONCE["forward"]
@@ -83,6 +105,8 @@ class Projector(Operator):
         return out
 
     def back(self, m):
+        if self.device == "gpu":
+            return self.kernels.back(m, self.factor)
         from petcourse.joseph import TILE_BINS, TILE_ROWS, back_project, gather_rays
 
         at_once, angles = ANGLES_AT_ONCE["back"], self.scanner.angles
@@ -122,7 +146,7 @@ class Attenuation(Operator):
     Parameters
     ----------
     factors : (plane, angle, bin) float32
-        ``exp(-line integral of mu)``, 0 to 1: the part of the photon pairs that leaves the body.
+        ``exp(-line integral of mu)``, 0 to 1: the part of the photon pairs that leaves the body. On X's device.
 
     Raises
     ------
@@ -134,18 +158,18 @@ class Attenuation(Operator):
         require_array(factors, "the set of attenuation factors")
         if factors.dtype != np.float32:
             raise TypeError(f"attenuation factors are {factors.dtype} and float32 is wanted: use .astype(np.float32).")
-        low, high = (factors.min(), factors.max()) if factors.size else (np.nan, np.nan)
+        low, high = (float(factors.min()), float(factors.max())) if factors.size else (np.nan, np.nan)
         if not (low >= 0 and high <= 1):
             raise ValueError(
                 f"attenuation factors from {low:g} to {high:g} were given and they lie in 0 to 1: "
                 "use np.exp(-line integral) of a mu map in 1/mm that is nowhere negative."
             )
         self.factors = factors
-        super().__init__(factors.shape, factors.shape, "the attenuation A")
+        super().__init__(factors.shape, factors.shape, "the attenuation A", module_of(factors))
 
     def dot(self, x):
-        if isinstance(x, Projector) and not x.factor.size and x.dimsd == self.dims:
-            both = Projector(x.scanner, x.radius, x.threads)
+        if isinstance(x, Projector) and not x.factor.size and x.dimsd == self.dims and x.xp is self.xp:
+            both = copy.copy(x)
             both.factor, both.name = self.factors, "A @ X"
             return both
         return super().dot(x)

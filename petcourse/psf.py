@@ -4,6 +4,7 @@ import numbers
 
 import numpy as np
 
+from petcourse.device import module_of
 from petcourse.operator import Operator
 
 FWHM_PER_SIGMA = np.sqrt(8 * np.log(2))
@@ -11,6 +12,8 @@ FWHM_PER_SIGMA = np.sqrt(8 * np.log(2))
 
 class PSF(Operator):
     """H: a Gaussian blur, the same everywhere. It is its own transpose: ``H.T @ x`` equals ``H @ x``.
+
+    It works wherever the image is: a NumPy array is blurred by SciPy, a CuPy array by CuPy's copy of SciPy.
 
     Beyond a border the image goes on as its mirror image. This keeps the operator symmetric and every count in the
     image, which a border of zeros or of repeated voxels does not.
@@ -32,11 +35,13 @@ class PSF(Operator):
         if not isinstance(fwhm, numbers.Real) or not 0 <= fwhm <= 1000:
             raise ValueError(f"the PSF's FWHM is {fwhm!r} and a width in mm is wanted: give 0 to 1000, such as 4.5.")
         self.sigma = [fwhm / FWHM_PER_SIGMA / size for size in scanner.voxel]
-        super().__init__(scanner.image_shape, scanner.image_shape, "the PSF H")
+        super().__init__(scanner.image_shape, scanner.image_shape, "the PSF H", xp=None)
 
     def forward(self, theta):
-        from scipy.ndimage import gaussian_filter
-
+        if module_of(theta) is np:
+            from scipy.ndimage import gaussian_filter
+        else:
+            from cupyx.scipy.ndimage import gaussian_filter
         return gaussian_filter(theta, self.sigma, mode="reflect")
 
     back = forward

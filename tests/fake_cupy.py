@@ -1,0 +1,238 @@
+"""A stand-in for CuPy and the driver below it, on NumPy arrays: kernels are compiled for the CPU and run as loops.
+
+What CuPy refuses is refused here, with its words, as CuPy 14.2 was seen to: NumPy arrays among its own, ``where=`` in a
+ufunc, memory that is not there. Around each array lie values that spoil a result if a kernel reads them, and that are
+checked for having been overwritten. ``Fake`` has a knob for each fault.
+"""
+
+import ctypes
+import hashlib
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import scipy.ndimage
+
+SHIM = Path(__file__).parent / "shim"
+COMPILER = shutil.which("g++") or shutil.which("clang++")
+GUARD = 64  # elements before and behind each array
+BUILT = {}
+
+
+class OutOfMemoryError(MemoryError):
+    pass
+
+
+class CUDARuntimeError(RuntimeError):
+    pass
+
+
+class ndarray(np.ndarray):
+    """An array "on the GPU": with NumPy's own it does not mix, and every result is again an array."""
+
+    device = property(lambda self: Device(0))
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=(), **rest):
+        if rest.pop("where", True) is not True:
+            raise TypeError("Wrong arguments {'where'}")
+        if any(type(x) is np.ndarray for x in (*inputs, *out)):
+            raise TypeError("Unsupported type <class 'numpy.ndarray'>")
+        plain = [x.view(np.ndarray) if isinstance(x, ndarray) else x for x in inputs]
+        found = getattr(ufunc, method)(
+            *plain, **({"out": tuple(x.view(np.ndarray) for x in out)} if out else {}), **rest
+        )
+        return out[0] if out else np.asarray(found).view(ndarray)
+
+    def get(self):
+        return np.array(self)
+
+
+class Device:
+    """One of two GPUs."""
+
+    current = 0
+
+    def __init__(self, number=None):
+        self.id = Device.current if number is None else number
+
+    def __eq__(self, other):
+        return self.id == other.id
+
+    def __hash__(self):
+        return self.id
+
+    def use(self):
+        Device.current = self.id
+
+    def __enter__(self):
+        self.before, Device.current = Device.current, self.id
+
+    def __exit__(self, *_):
+        Device.current = self.before
+
+
+class Fake(ModuleType):
+    """The module ``cupy``, with the faults that are wanted.
+
+    Parameters
+    ----------
+    driver, build : int
+        CUDA versions, as 12090 for 12.9; driver 0 is none.
+    gpus : int
+    nvrtc : tuple of int, optional
+        Version; None if the library is missing.
+    free : int
+        Bytes of GPU memory.
+    allocations : int
+        How many arrays can be made until memory gives out.
+    """
+
+    def __init__(self, driver=12090, build=12090, gpus=1, nvrtc=(12, 9), free=2**34, allocations=10**9, is_hip=False):
+        super().__init__("cupy")
+        self.__spec__ = None
+        self.ndarray, self.knobs, self.made, self.backwards = ndarray, SimpleNamespace(), [], False
+        self.knobs.__dict__.update(driver=driver, gpus=gpus, nvrtc=nvrtc, free=free, allocations=allocations)
+        runtime = SimpleNamespace(
+            CUDARuntimeError=CUDARuntimeError, is_hip=is_hip, getDeviceCount=self._count,
+            driverGetVersion=lambda: driver, runtimeGetVersion=lambda: build,
+            memGetInfo=lambda: (self.knobs.free, 2**34), getDevice=lambda: Device.current,
+            getDeviceProperties=lambda n: {"name": b"Fake GPU %d" % n, "totalGlobalMem": 2**34},
+        )  # fmt: skip
+        memory = SimpleNamespace(OutOfMemoryError=OutOfMemoryError)
+        nvrtc = SimpleNamespace(getVersion=self._nvrtc)
+        self.cuda = SimpleNamespace(runtime=runtime, memory=memory, nvrtc=nvrtc, Device=Device)
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(np, name)
+
+    def _count(self):
+        if not self.knobs.driver or self.knobs.driver // 1000 < self.cuda.runtime.runtimeGetVersion() // 1000:
+            raise CUDARuntimeError(
+                "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version"
+            )
+        if not self.knobs.gpus:
+            raise CUDARuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected")
+        return self.knobs.gpus
+
+    def _nvrtc(self):
+        if not self.knobs.nvrtc:
+            raise RuntimeError(
+                'Failure finding "libnvrtc.so.13 or libnvrtc.so.12": No such file: libnvrtc.so.13 or libnvrtc.so.12, '
+                "No such file: libnvrtc.so.13 or libnvrtc.so.12\n"
+            )
+        return self.knobs.nvrtc
+
+    def get_default_memory_pool(self):
+        return SimpleNamespace(free_bytes=lambda: 0)
+
+    # Arrays
+
+    def empty(self, shape, dtype=float):
+        count, dtype = int(np.prod(shape)), np.dtype(dtype)
+        if count * dtype.itemsize > self.knobs.free or self.knobs.allocations <= 0:
+            raise OutOfMemoryError(
+                f"Out of memory allocating {count * dtype.itemsize:,} bytes (allocated so far: 1,024 bytes)."
+            )
+        self.knobs.allocations -= 1
+        whole = np.empty(count + 2 * GUARD, dtype)
+        whole.view(np.uint8)[:] = 0xFF  # NaN, or a large number
+        self.made.append((whole, count))
+        return whole[GUARD : GUARD + count].reshape(shape).view(ndarray)
+
+    def zeros(self, shape, dtype=float):
+        found = self.empty(shape, dtype)
+        found[...] = 0
+        return found
+
+    def ones(self, shape, dtype=float):
+        return self.zeros(shape, dtype) + np.dtype(dtype).type(1)
+
+    def asarray(self, x, dtype=None):
+        if isinstance(x, ndarray) and dtype in (None, x.dtype):
+            return x
+        x = np.asarray(x, dtype)
+        found = self.empty(x.shape, x.dtype)
+        found.view(np.ndarray)[...] = x
+        return found
+
+    def arange(self, *given):
+        return self.asarray(np.arange(*given))
+
+    def ascontiguousarray(self, x):
+        return x if x.flags.c_contiguous else self.asarray(np.ascontiguousarray(x))
+
+    def concatenate(self, arrays):
+        assert all(type(x) is ndarray for x in arrays)
+        return self.asarray(np.concatenate(arrays))
+
+    def asnumpy(self, x):
+        return np.array(x)
+
+    def check_guards(self):
+        """No kernel wrote beside an array."""
+        for whole, count in self.made:
+            for guard in (whole[:GUARD], whole[GUARD + count :]):
+                assert (guard.view(np.uint8) == 0xFF).all()
+
+    # Kernels
+
+    def RawModule(self, code, options):
+        return SimpleNamespace(get_function=lambda name: Kernel(self, compiled(code, options), name))
+
+
+class Kernel:
+    """A kernel in a library that the shim was compiled into."""
+
+    def __init__(self, cupy, library, name):
+        self.cupy, self.run = cupy, getattr(library, f"launch_{name}")
+        self.run.restype = ctypes.c_char_p
+
+    def __call__(self, grid, block, args, *, shared_mem=0):
+        for x in args:
+            assert isinstance(x, np.int32) or (type(x) is ndarray and x.flags.c_contiguous), type(x)
+        cells = [ctypes.c_int32(x) if isinstance(x, np.int32) else ctypes.c_void_p(x.ctypes.data) for x in args]
+        given = (ctypes.c_void_p * len(cells))(*(ctypes.addressof(cell) for cell in cells))
+        kinds = "".join("i" if isinstance(x, np.int32) else "p" for x in args).encode()
+        sizes = [(ctypes.c_int * 3)(*size, *[1] * (3 - len(size))) for size in (grid, block)]
+        wrong = self.run(*sizes, shared_mem, given, kinds, int(self.cupy.backwards))
+        assert wrong is None, wrong.decode()
+
+
+def compiled(code, options):
+    """The kernels as a library for this machine's CPU."""
+    key = hashlib.sha256(repr((code, options)).encode()).hexdigest()[:16]
+    if key not in BUILT:
+        BUILT[key] = tempfile.TemporaryDirectory()  # lasts as long as this process
+        source, library = (Path(BUILT[key].name) / f"kernels.{end}" for end in ("cpp", "so"))
+        names = re.findall(r'extern "C" __global__ void [^(]*\(\w+\) (\w+)\(', code)
+        parts = [
+            '#include "cuda_on_cpu.h"',
+            code.replace("extern __shared__", "extern"),
+            *map("LAUNCH({})".format, names),
+        ]
+        source.write_text("\n".join(parts))
+        flags = ["-O2", "-std=c++17", "-fPIC", "-shared", "-Wall", "-Werror", "-Wno-unknown-pragmas", f"-I{SHIM}"]
+        built = subprocess.run(
+            [COMPILER, *flags, *options, str(source), "-o", str(library)], check=False, capture_output=True, text=True
+        )
+        assert built.returncode == 0, built.stderr
+        BUILT[key].library = ctypes.CDLL(str(library))
+    return BUILT[key].library
+
+
+def modules(cupy):
+    """What goes into ``sys.modules``: CuPy, and the part of cupyx that is used."""
+
+    def gaussian_filter(x, sigma, mode):
+        assert type(x) is ndarray
+        return cupy.asarray(scipy.ndimage.gaussian_filter(np.asarray(x), sigma, mode=mode))
+
+    ndimage = SimpleNamespace(gaussian_filter=gaussian_filter)
+    names = {"cupyx": ModuleType("cupyx"), "cupyx.scipy": ModuleType("cupyx.scipy"), "cupyx.scipy.ndimage": ndimage}
+    return {"cupy": cupy, **names}
