@@ -59,12 +59,12 @@ def gpu(nvidia, amd):
 
 def cupy(told):
     """Judge CuPy's build against the driver."""
-    install = INSTALL.format("rocm" if told.get("sign") == "amd" else "cuda12")
+    install = _install(told)
     if "error" in told:
         return "missing", f"no word from it: {told['error']}", "sudo reboot" if told.get("hung") else install
     if told.get("absent"):
         return ("missing", "not installed", install) if told["sign"] else ("ok", "not installed: only a GPU needs it")
-    anew = f"{PIP} uninstall -y {' '.join(told['packages']) or 'cupy'} && {install}"
+    anew = _anew(told)
     if len(told["packages"]) > 1:
         return "missing", f"{' and '.join(told['packages'])} are installed; only one may be", anew
     if "broken" in told:
@@ -72,6 +72,8 @@ def cupy(told):
     if told["hip"]:
         return "ok", f"{told['version']} for ROCm"
     text = f"{told['version']} for CUDA {version(told['build'])}"
+    if told["build"] < 12000:
+        return "missing", f"{text}, which is too old for this course", anew
     if told["driver"] // 1000 >= told["build"] // 1000:
         return "ok", text
     if not told["driver"] and not told["sign"]:
@@ -80,11 +82,20 @@ def cupy(told):
     return "missing", text, anew if told["driver"] >= 12000 else DRIVER.get(system(), DRIVER_PAGE)
 
 
+def _install(told):
+    return INSTALL.format("rocm" if told.get("sign") == "amd" else "cuda12")
+
+
+def _anew(told):
+    return f"{PIP} uninstall -y {' '.join(told['packages']) or 'cupy'} && {_install(told)}"
+
+
 def nvrtc(told):
     """Judge the compiler of GPU code, which CuPy calls when the projector is first used."""
     if "nvrtc_missing" in told:
         install = INSTALL.format("cuda13" if told["build"] >= 13000 else "cuda12")
-        return "missing", f"CuPy finds no compiler: {told['nvrtc_missing']}", install
+        text = f"CuPy finds no compiler: {told['nvrtc_missing']}"
+        return "missing", text, install if told["build"] >= 12000 else _anew(told)
     if told.get("nvrtc"):
         return "ok", told["nvrtc"]
     return ("ok", "comes with ROCm") if told.get("hip") else ("ok", "comes with CuPy's extra; only a GPU needs it")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import psutil
 
 from petcourse import __version__, drivers
-from petcourse.probes import ask, available_cores, free_memory, said, system
+from petcourse.probes import ask, available_cores, free_memory, processor, said, system
 
 LIMIT = 30  # seconds that a driver or a library may take; TensorFlow's import takes 3 to 10
 CGROUP = Path("/sys/fs/cgroup")
@@ -100,7 +100,7 @@ def _cores():
         return "slow", f"{cores}, but the container's limit is {granted:g}", f"Projector(scanner, threads={threads})"
     if cores == 1:
         return "slow", "1, and the projector can use many", "docker run --cpus=4 ...  (or another machine)"
-    return "ok", f"{cores} for this process"
+    return "ok", f"{cores} of {processor()}"
 
 
 def _memory():

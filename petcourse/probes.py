@@ -58,7 +58,7 @@ def cupy():
     except ImportError as error:
         return answer | {"absent": error.name == "cupy", "broken": said(error)}
     runtime = cp.cuda.runtime
-    answer |= {"version": cp.__version__, "hip": bool(runtime.is_hip), "build": runtime.runtimeGetVersion()}
+    answer |= {"version": cp.__version__, "hip": bool(runtime.is_hip), "build": cp.cuda.driver.get_build_version()}
     answer |= {"driver": runtime.driverGetVersion(), "name": None if answer["trouble"] else gpu_name()}
     try:
         answer["nvrtc"] = None if runtime.is_hip else "{}.{}".format(*cp.cuda.nvrtc.getVersion())
@@ -96,6 +96,14 @@ def system():
 def available_cores():
     """Number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def processor():
+    """Name of the processor, as far as the system tells it."""
+    table = Path("/proc/cpuinfo")
+    rows = table.read_text().splitlines() if table.exists() else []
+    names = [row.partition(":")[2].strip() for row in rows if row.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def free_memory():

@@ -1,7 +1,7 @@
 """The hardware report, with drivers and libraries that fail as real ones do.
 
 The fakes are modules of the real names, put first on the path of the processes that the report asks. What they raise
-was read off CuPy 14.2, nvidia-ml-py 13.615 and TensorFlow 2.21 on a machine without a GPU.
+was read off CuPy 13.6 and 14.2, nvidia-ml-py 13.615 and TensorFlow 2.21 on a machine without a GPU.
 """
 
 import json
@@ -41,6 +41,8 @@ CUPY = """
     class cuda:
         class Device:
             id = 0
+        class driver:
+            def get_build_version(): return {build}
         class nvrtc:
             def getVersion(): {nvrtc}
         class runtime:
@@ -153,11 +155,21 @@ def test_two_cupys(machine, tmp_path):
 
 
 def test_cupy_for_another_cuda_version(machine):
-    """A build whose libraries are not there fails at import, as cupy-cuda11x does under Python and NumPy of today."""
+    """The driver runs CUDA 11 as well, but the libraries of the extras are for 12 and 13."""
+    nvrtc = 'raise RuntimeError("CuPy failed to load libnvrtc.so.11.2: No such file or directory")'
+    lines = machine(NVML.format(**GPU), CUPY.format(**CARD | {"build": 11080, "nvrtc": nvrtc}), sign="nvidia")
+    assert lines["CuPy"].state == lines["NVRTC"].state == "missing"
+    assert "for CUDA 11.8" in lines["CuPy"].finding
+    for name in ("CuPy", "NVRTC"):
+        assert re.search(r"uninstall -y .* && .*cuda12", lines[name].remedy)
+    assert lines["Projector"].state == "slow"
+
+
+def test_cupy_that_cannot_be_imported(machine):
     broken = "raise ImportError('libcudart.so.11.0: cannot open shared object file: No such file or directory')"
     lines = machine(NVML.format(**GPU), broken, sign="nvidia")
     assert lines["CuPy"].state == "missing" and "libcudart.so.11.0" in lines["CuPy"].finding
-    assert re.search(r"uninstall -y cupy && .*cuda12", lines["CuPy"].remedy)
+    assert re.search(r"uninstall -y .* && .*cuda12", lines["CuPy"].remedy)
     assert lines["Projector"].state == "slow"
 
 
@@ -290,7 +302,7 @@ def test_a_mac_is_told_of_its_cpu(monkeypatch):
 def test_limits_of_a_container_count(monkeypatch, tmp_path):
     monkeypatch.setattr(hardware, "CGROUP", tmp_path)
     monkeypatch.setattr(hardware, "available_cores", lambda: 16)
-    assert hardware._cores()[0] == "ok"
+    assert hardware._cores()[:2] == ("ok", f"16 of {probes.processor()}")
     (tmp_path / "cpu.max").write_text("max 100000\n")
     assert hardware._cores()[0] == "ok"
     (tmp_path / "cpu.max").write_text("250000 100000\n")
