@@ -4,6 +4,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from petcourse.cache import cached
+from petcourse.device import as_numpy
 from petcourse.psf import PSF
 from petcourse.reconstruction import mlem
 from petcourse.simulation import made_of, measure
@@ -31,7 +32,7 @@ def reconstruct(subject, X, iterations=11, counts=1e8, seed=0):
     Returns
     -------
     theta, truth : (z, y, x) float32
-        The image and what it should be, in the same unit.
+        The image and what it should be, in the same unit: NumPy arrays, wherever X computes.
 
     Raises
     ------
@@ -44,7 +45,7 @@ def reconstruct(subject, X, iterations=11, counts=1e8, seed=0):
         steps = mlem(scan.A @ X @ PSF(X.scanner, MODEL), scan.m, scan.r, iterations)
         for theta, _ in tqdm(steps, total=iterations, desc=f"MLEM, {subject.name}", unit="iteration", leave=False):
             pass
-        return {"theta": theta, "truth": scan.truth}
+        return {"theta": as_numpy(theta), "truth": as_numpy(scan.truth)}
 
     settings = {"fwhm": BLUR, "model": MODEL, "randoms": RANDOMS, "counts": counts, "seed": seed}
     made_by = made_of(subject, X, iterations=iterations, **settings)

@@ -1,7 +1,6 @@
 """Which device computes: the GPU through CuPy, or the CPU through NumPy; and if not the GPU, why not.
 
-Environment variable ``PETCOURSE_DEVICE`` (``gpu`` or ``cpu``) decides what "auto" means, so that a notebook need not be
-changed for it.
+The environment variable PETCOURSE_DEVICE (gpu or cpu) decides what "auto" means: no notebook need be changed for it.
 """
 
 import glob
@@ -11,6 +10,7 @@ import os
 import shutil
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +28,9 @@ def gpu_sign():
     if shutil.which("nvidia-smi") or glob.glob("/dev/nvidia[0-9]*") or Path("/proc/driver/nvidia/version").exists():
         return "nvidia"
     for vendor in glob.glob("/sys/bus/pci/devices/*/vendor"):
-        device = Path(vendor).parent
-        try:
-            if (device / "vendor").read_text().strip() == "0x10de" and (device / "class").read_text()[:4] == "0x03":
+        with suppress(OSError):  # a device that was pulled meanwhile, or a closed folder: no sign
+            if Path(vendor).read_text()[:6] == "0x10de" and Path(vendor).with_name("class").read_text()[:4] == "0x03":
                 return "nvidia"
-        except OSError:  # a device that was pulled meanwhile, or a closed folder: no sign
-            continue
     return "amd" if shutil.which("rocminfo") or Path("/opt/rocm").exists() else None
 
 
@@ -192,7 +189,6 @@ def array_module(device="auto"):
     Returns
     -------
     xp : module
-        ``cupy`` or ``numpy``.
     """
     return importlib.import_module("cupy") if choose(device) == "gpu" else np
 
@@ -203,6 +199,11 @@ def module_of(x):
     if cupy is not None and isinstance(x, cupy.ndarray):
         return cupy
     return np if isinstance(x, np.ndarray) and not isinstance(x, np.ma.MaskedArray) else None
+
+
+def as_numpy(x):
+    """A CuPy array's copy in NumPy; any other array as it is."""
+    return x if module_of(x) in (np, None) else x.get()
 
 
 def gpu_name():

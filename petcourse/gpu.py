@@ -8,6 +8,7 @@ import numpy as np
 from petcourse.operator import free_bytes, require_memory
 from petcourse.rays import EDGE
 
+SOURCE = Path(__file__).with_name("joseph.cu")
 THREADS, MOST_PLANES = 128, 8  # in a block, and for each thread
 SHARED = 40 * 2**10  # bytes of shared memory for a block: every GPU has 48 KiB
 AT_ONCE = 32 * 2**20  # bytes of the back projection's work array, which then stays in a large GPU's cache
@@ -42,7 +43,7 @@ class Kernels:
         self.planes = min(MOST_PLANES, -(-total // THREADS))
         given = {"STEPS": self.steps, "PLANES": self.planes, "LINES": self.lines}
         module = xp.RawModule(
-            code=Path(__file__).with_name("joseph.cu").read_text(encoding="utf-8"),
+            code=SOURCE.read_text(encoding="utf-8"),
             options=tuple(f"-D{name}={value}" for name, value in given.items()),
         )
         self.project, self.gather, self.back_project = map(module.get_function, ("project", "gather", "back_project"))
@@ -80,9 +81,9 @@ class Kernels:
         with self.ready("a back projection", m):
             need = 4 * (3 * X.side**2 * self.height + np.prod(X.dims))
             listed = len(self.flat) + len(self.steep)
-            room = min(AT_ONCE, max(free_bytes(xp) - need, 2**20))
+            room = min(AT_ONCE, max(free_bytes(xp) - need, AT_ONCE // 32))
             parts = max(1, -(-listed * 4 * self.width // room))
-            require_memory(need + room // 2, "a back projection", xp)
+            require_memory(need + room, "a back projection", xp)
             m = xp.ascontiguousarray(m)
             image = xp.zeros((2, X.side, X.side, self.height), np.float32)
             work = xp.zeros((-(-listed // parts) + 2, self.width), np.float32)

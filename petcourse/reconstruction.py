@@ -4,13 +4,15 @@ import numbers
 
 import numpy as np
 
+from petcourse.device import module_of
 from petcourse.operator import Operator, require_array, require_memory
 
 
 def mlem(P, m, r, iterations, theta=None):
     """Reconstruct: ``theta <- theta * (P.T @ (m / (P @ theta + r))) / (P.T @ ones)``, again and again.
 
-    Bins that expect nothing (gaps) would give 0 / 0 and are left out; so are voxels that no bin sees.
+    Bins that expect nothing (gaps) would give 0 / 0 and are left out; so are voxels that no bin sees. With a projector
+    on the GPU all arrays are CuPy arrays, and everything stays there.
 
     Parameters
     ----------
@@ -39,19 +41,21 @@ def mlem(P, m, r, iterations, theta=None):
         If counts, randoms or the start are no arrays, negative, not finite or of the wrong shape, if iterations is no
         positive number, or (later) if bins counted that can see neither image nor randoms.
     MemoryError
-        If there is not enough memory for two sinograms and four images.
+        If there is not enough memory for two sinograms and four images; or later, if it gives out: the images that were
+        given before are as they were, and the last one is good to go on from.
     """
     _check(P, m, r, iterations, theta)
-    require_memory(4 * (2 * np.prod(P.dimsd) + 4 * np.prod(P.dims)), "an MLEM reconstruction")
-    return iterate(P, m, r, iterations, theta)
+    require_memory(4 * (2 * np.prod(P.dimsd) + 4 * np.prod(P.dims)), "an MLEM reconstruction", module_of(m))
+    return _until_memory_gives_out(iterate(P, m, r, iterations, theta))
 
 
 def iterate(P, m, r, iterations, theta):
     """What `mlem` does, without its checks."""
-    ones = np.ones(P.dimsd, np.float32)
+    ones = module_of(m).ones(P.dimsd, np.float32)
     sensitivity = P.T @ ones
     del ones
     seen = sensitivity > 0
+    sensitivity[~seen] = 1  # where the update is 0, and stays 0
     theta = seen.astype(np.float32) if theta is None else theta
     for _ in range(iterations):
         expected = P @ theta
@@ -59,9 +63,27 @@ def iterate(P, m, r, iterations, theta):
         log_likelihood = _divide(m, expected)
         update = P.T @ expected  # which now holds m / (P @ theta + r)
         del expected
-        np.divide(update, sensitivity, out=update, where=seen)
-        theta = np.multiply(theta, update, out=update)
+        update /= sensitivity
+        update *= theta
+        theta = update  # a new array: whoever has the one before keeps it
         yield theta, log_likelihood
+
+
+def _until_memory_gives_out(steps):
+    """The same steps, and a sentence if an iteration has no room."""
+    done = 0
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration:
+            return
+        except MemoryError as error:
+            raise MemoryError(
+                f"iteration {done + 1} had not enough memory, and the image before it is as it was: make room and go on "
+                f"with mlem(..., theta=theta). ({error})"
+            ) from error
+        done += 1
+        yield step
 
 
 def _check(P, m, r, iterations, theta):
@@ -69,8 +91,8 @@ def _check(P, m, r, iterations, theta):
         raise TypeError(f"P is of type {type(P).__name__} and an operator is wanted: build it as A @ X @ H.")
     if not isinstance(iterations, numbers.Integral) or iterations < 1:
         raise ValueError(f"iterations is {iterations!r} and a whole number is wanted: give 1 or more.")
-    require_array(m, "the set of counts m")
-    require_array(r, "the set of randoms r")
+    require_array(m, "the set of counts m", P.xp)
+    require_array(r, "the set of randoms r", module_of(m))
     fits = len(r.shape) <= 3 and all(a in (1, b) for a, b in zip(r.shape[::-1], m.shape[::-1], strict=False))
     if m.shape != P.dimsd or not fits:
         raise ValueError(
@@ -78,7 +100,7 @@ def _check(P, m, r, iterations, theta):
             "use data and operator of one scanner."
         )
     for name, values in (("counts m", m), ("randoms r", r)):
-        low, high = values.min(), values.max()
+        low, high = float(values.min()), float(values.max())
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ValueError(f"the {name} hold NaN or infinite values: find out which bins do, and why.")
         if low < 0:
@@ -87,19 +109,21 @@ def _check(P, m, r, iterations, theta):
                 "so reconstruct from raw counts, not from ones with the randoms subtracted."
             )
     if theta is not None:
-        require_array(theta, "the start theta")
+        require_array(theta, "the start theta", module_of(m))
         if theta.shape != P.dims or not theta.min() >= 0 or not theta.any():
             raise ValueError(
-                f"the start has shape {theta.shape} and reaches from {theta.min():g} to {theta.max():g}: "
+                f"the start has shape {theta.shape} and reaches from {float(theta.min()):g} to {float(theta.max()):g}: "
                 f"it must have shape {P.dims}, be nowhere negative and somewhere positive."
             )
 
 
 def _divide(m, expected):
-    """Put m / expected into ``expected``, plane by plane so that it stays in the cache; return the log-likelihood."""
+    """Put m / expected into ``expected``; return the log-likelihood."""
     total = 0.0
-    for counts, mean in zip(m, expected, strict=True):
-        if np.any(counts, where=mean <= 0):
+    at_once = 1 if module_of(m) is np else 64  # planes: they stay in the CPU's cache, and a GPU has enough to do
+    for first in range(0, len(m), at_once):
+        counts, mean = m[first : first + at_once], expected[first : first + at_once]
+        if ((mean <= 0) & (counts > 0)).any():
             raise ValueError(
                 "some bins counted although neither image nor randoms reach them: check that radius, randoms and "
                 "attenuation belong to these data."

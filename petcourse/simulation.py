@@ -8,6 +8,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from petcourse.cache import cached
+from petcourse.device import as_numpy, module_of
 from petcourse.operator import require_array, require_memory
 from petcourse.projector import Attenuation, Projector
 from petcourse.psf import PSF
@@ -29,7 +30,7 @@ class Scan:
         The activity in the unit that a reconstruction of ``m`` has.
     """
 
-    m: np.ndarray
+    m: np.ndarray  # or CuPy arrays, if the projector that measured is on the GPU
     r: np.ndarray
     A: Attenuation
     truth: np.ndarray
@@ -37,6 +38,8 @@ class Scan:
 
 def measure(subject, X, fwhm=4.5, counts=1e8, randoms=0.3, seed=0):
     """Scan a subject, or take the same scan from the cache.
+
+    The subject's images are copied to X's device, and all that is returned lies there.
 
     Parameters
     ----------
@@ -60,18 +63,18 @@ def measure(subject, X, fwhm=4.5, counts=1e8, randoms=0.3, seed=0):
     ValueError
         If the subject reaches out of the field of view, or as `simulate`.
     """
-    a = attenuation_factors(X, subject.mu)
-    _require_view(X, subject.pet, "the activity")
-    A = Attenuation(a)
+    pet, mu = X.xp.asarray(subject.pet), X.xp.asarray(subject.mu)
+    A = Attenuation(attenuation_factors(X, mu))
+    _require_view(X, pet, "the activity")
 
     def make():
         P = A @ X @ PSF(X.scanner, fwhm)
-        m, r, scale = simulate(P, subject.pet, X.scanner.live(), counts, randoms, seed)
-        return {"m": m, "r": r, "scale": scale}
+        m, r, scale = simulate(P, pet, X.scanner.live(), counts, randoms, seed)
+        return {"m": as_numpy(m), "r": as_numpy(r), "scale": scale}
 
     made_by = made_of(subject, X, fwhm=fwhm, counts=counts, randoms=randoms, seed=seed)
     kept = cached("scan", make, **made_by)
-    return Scan(kept["m"], kept["r"], A, subject.pet * np.float32(kept["scale"]))
+    return Scan(X.xp.asarray(kept["m"]), X.xp.asarray(kept["r"]), A, pet * np.float32(kept["scale"]))
 
 
 def made_of(subject, X, **settings):
@@ -101,23 +104,26 @@ def attenuation_factors(X, mu):
     """
     if not isinstance(X, Projector) or X.factor.size:
         raise TypeError(f"attenuation is made from the plain projector X and {X} was given: give Projector(scanner).")
-    require_array(mu, "the attenuation map mu")
-    if not (mu.min() >= 0 and mu.max() < 0.05):
+    require_array(mu, "the attenuation map mu", X.xp)
+    low, high = float(mu.min()), float(mu.max())
+    if not (low >= 0 and high < 0.05):
         raise ValueError(
-            f"mu reaches from {mu.min():g} to {mu.max():g} and body tissue has 0 to 0.05 per mm (water 0.0096): "
+            f"mu reaches from {low:g} to {high:g} and body tissue has 0 to 0.05 per mm (water 0.0096): "
             "divide a map in 1/cm by 10."
         )
     if mu.shape == X.dims:  # if not, X says so
         _require_view(X, mu, "the attenuating body")
     a = X @ mu
-    a /= -np.maximum(X.multiplicity, 1)[:, None, None]  # X sums over ring pairs, and each pair sees mu once
+    a /= -X.xp.asarray(np.maximum(X.multiplicity, 1))[
+        :, None, None
+    ]  # X sums over ring pairs, and each pair sees mu once
     return np.exp(a, out=a)
 
 
 def _require_view(X, image, what):
     """Refuse an image of which the field of view would cut something off."""
     _, y, x = X.scanner.axes()
-    reach = np.hypot(y[:, None], x)[image.any(axis=0)].max(initial=0)
+    reach = np.hypot(y[:, None], x)[as_numpy(image.any(axis=0))].max(initial=0)
     if reach > X.radius:
         raise ValueError(
             f"{what} reaches {reach:.0f} mm from the axis and the field of view ends at {X.radius:.0f} mm: "
@@ -130,7 +136,7 @@ def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
 
     The image is scaled such that the *sinogram* holds ``counts`` trues. (Scaling the image's own sum instead gives a
     sinogram of some 1e10 counts, nearly free of noise.) Randoms are the same in every live bin, a simplification: in
-    a scanner they follow the rates of the crystals.
+    a scanner they follow the rates of the crystals. Noise is drawn by NumPy on the CPU, whichever device projects.
 
     Parameters
     ----------
@@ -167,12 +173,13 @@ def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
             f"{counts} counts with a part of {randoms} randoms were asked for: "
             "give more than 0 (and up to 1e15) counts, and a part from 0 to less than 1."
         )
-    require_array(theta, "the image to measure")
-    require_array(live, "the set of live bins")
-    require_memory(5 * np.prod(P.dimsd), "a simulation")
+    require_array(theta, "the image to measure", P.xp)
+    require_array(live, "the set of live bins", np)
+    xp = module_of(theta)
+    require_memory(5 * np.prod(P.dimsd), "a simulation", xp)
     if theta.min() < 0 or not theta.any():
         raise ValueError(
-            f"the image to measure lies between {theta.min():g} and {theta.max():g}: "
+            f"the image to measure lies between {float(theta.min()):g} and {float(theta.max()):g}: "
             "activity is nowhere negative and somewhere positive."
         )
     if live.dtype != bool or live.shape != P.dimsd[1:] or not live.any():
@@ -181,7 +188,7 @@ def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
             f"{P.dimsd[1:]}: use Scanner.live() of the scanner that P is made for."
         )
     expected = P @ theta
-    trues = expected.sum(dtype=np.float64)
+    trues = float(expected.sum(dtype=np.float64))
     if not trues > 0:
         raise ValueError("the image to measure has activity but no bin sees it: move it into the field of view.")
     scale = counts / trues
@@ -190,8 +197,8 @@ def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
     m = np.empty(expected.shape, np.uint8)
     rng = np.random.default_rng(seed)
     for plane in tqdm(range(len(m)), desc="measuring", unit="plane", leave=False):
-        drawn = rng.poisson(scale * expected[plane] + r[0])
+        drawn = rng.poisson(scale * as_numpy(expected[plane]).astype(float) + r[0])
         if drawn.max() > np.iinfo(m.dtype).max:
             m = m.astype(np.min_scalar_type(drawn.max()))
         m[plane] = drawn
-    return m, r, float(scale)
+    return xp.asarray(m), xp.asarray(r), scale

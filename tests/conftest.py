@@ -21,6 +21,12 @@ def own_cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def on_the_cpu(monkeypatch):
+    """On a machine with a GPU as on any other: tests of the GPU say that they want it."""
+    monkeypatch.setenv("PETCOURSE_DEVICE", "cpu")
+
+
+@pytest.fixture(autouse=True)
 def no_network(monkeypatch):
     """The unit tests need no network: beyond this machine, a connection fails as with a pulled cable."""
     connect = socket.socket.connect

@@ -10,6 +10,7 @@ import hashlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -18,7 +19,7 @@ import numpy as np
 import scipy.ndimage
 
 SHIM = Path(__file__).parent / "shim"
-COMPILER = shutil.which("g++") or shutil.which("clang++")
+COMPILER = (shutil.which("g++") or shutil.which("clang++")) if sys.platform == "linux" else None
 GUARD = 64  # elements before and behind each array
 BUILT = {}
 
@@ -217,7 +218,17 @@ def compiled(code, options):
             *map("LAUNCH({})".format, names),
         ]
         source.write_text("\n".join(parts))
-        flags = ["-O2", "-std=c++17", "-fPIC", "-shared", "-Wall", "-Werror", "-Wno-unknown-pragmas", f"-I{SHIM}"]
+        flags = [
+            "-O2",
+            "-std=c++17",
+            "-fPIC",
+            "-shared",
+            "-Wall",
+            "-Werror",
+            "-Wno-unknown-pragmas",
+            "-U_FORTIFY_SOURCE",
+            f"-I{SHIM}",
+        ]
         built = subprocess.run(
             [COMPILER, *flags, *options, str(source), "-o", str(library)], check=False, capture_output=True, text=True
         )

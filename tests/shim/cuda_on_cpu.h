@@ -3,6 +3,7 @@
 // Each thread of a block is a context with a stack of its own, which __syncthreads leaves until all others have come to
 // it as well. A thread runs undisturbed from one barrier to the next, so a missing barrier shows: what other threads
 // should have written is not there yet, or in the other order of threads it is overwritten already.
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <cmath>
@@ -22,14 +23,24 @@ static Index threadIdx, blockIdx;
 static const int SHARED = 48 * 1024, BEYOND = 1024;  // bytes
 float shared[(SHARED + BEYOND) / 4];
 
-struct Thread { ucontext_t context; std::vector<char> stack = std::vector<char>(1 << 16); bool done; };
+// A context is entered once by swapcontext and afterwards by longjmp, which is ten times as fast: it asks no kernel.
+struct Thread { ucontext_t context; jmp_buf place; std::vector<char> stack = std::vector<char>(1 << 16); bool begun, done; };
 static std::vector<Thread> threads;
 static ucontext_t scheduler;
+static jmp_buf turn;
 static Thread* current;
 static std::function<void()> body;
 
-static void __syncthreads() { swapcontext(&current->context, &scheduler); }
-static void start() { body(); current->done = true; }
+static void __syncthreads() { if (!_setjmp(current->place)) _longjmp(turn, 1); }
+static void start() { body(); current->done = true; _longjmp(turn, 1); }
+static void go_on(Thread& thread)
+{
+    current = &thread;
+    if (_setjmp(turn)) return;
+    if (thread.begun) _longjmp(thread.place, 1);
+    thread.begun = true;
+    swapcontext(&scheduler, &thread.context);
+}
 
 // One block; returns what went wrong, if anything.
 static const char* run_block(const int* block, int shared_bytes, bool backwards)
@@ -39,7 +50,7 @@ static const char* run_block(const int* block, int shared_bytes, bool backwards)
     std::memset(shared, 0xff, sizeof shared);  // NaN: what is read before it was written spoils the result
     for (size_t n = 0; n < count; n++) {
         Thread& thread = threads[n];
-        thread.done = false;
+        thread.begun = thread.done = false;
         getcontext(&thread.context);
         thread.context.uc_stack.ss_sp = thread.stack.data();
         thread.context.uc_stack.ss_size = thread.stack.size();
@@ -50,10 +61,9 @@ static const char* run_block(const int* block, int shared_bytes, bool backwards)
         done = 0;
         for (size_t n = 0; n < count; n++) {
             const int at = backwards ? count - 1 - n : n;
-            current = &threads[at];
             threadIdx = {at % block[0], at / block[0] % block[1], at / block[0] / block[1]};
-            swapcontext(&scheduler, &current->context);
-            done += current->done;
+            if (!threads[at].done) go_on(threads[at]);
+            done += threads[at].done;
         }
         if (done && done < count) return "some threads ended while others wait at a barrier";
     }

@@ -1,0 +1,189 @@
+"""Which device is taken, and what is said when it is not the GPU: each fault with CuPy and the driver faked.
+
+The texts of the fakes are what CuPy 14.2 was seen to say on machines with those faults.
+"""
+
+import builtins
+import sys
+import warnings
+
+import fake_cupy
+import numpy as np
+import pytest
+from fake_cupy import CUDARuntimeError, Device, Fake, OutOfMemoryError
+
+from petcourse import device
+from petcourse.device import array_module, as_numpy, choose, gpu_name, gpu_trouble, module_of
+
+FAULTS = {
+    "no driver": ({"driver": 0}, "no NVIDIA driver.*cudaErrorInsufficientDriver.*sudo ubuntu-drivers install"),
+    "driver older than CuPy": (
+        {"driver": 12020, "build": 13000},
+        r"built for CUDA 13.0 and the NVIDIA driver reaches only 12.2: update.*or uninstall CuPy and type .*\[cuda12\]",
+    ),
+    "driver older than any": ({"driver": 11040}, "CUDA 12.9 and the NVIDIA driver reaches only 11.4: update the driver .*l[)][.]$"),
+    "no GPU": ({"gpus": 0}, "shows CuPy no GPU .cudaErrorNoDevice: no CUDA-capable device is detected.*nvidia-smi"),
+    "no NVRTC": ({"nvrtc": None}, r"NVRTC is missing .*libnvrtc.so.12.*: type .*pip install -e \"\.\[cuda12\]\"\.$"),
+    "no NVRTC for CUDA 13": ({"nvrtc": None, "driver": 13000}, r"NVRTC is missing .*\[cuda13\]"),
+    "NVRTC newer than the driver": ({"nvrtc": (13, 1)}, r"NVRTC 13.1 is newer than the driver, which reaches 12.9.*\[cuda12\]"),
+    "no GPU for ROCm": ({"gpus": 0, "is_hip": True}, r"a build for AMD \(ROCm\) and sees no GPU .*rocminfo.*\[cuda12\]"),
+    "memory full": ({"free": 0}, "the GPU has no memory left .Out of memory allocating 32 bytes.*nvidia-smi"),
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch):
+    """As on a machine where nobody has been asked yet: no variables, no sign of a GPU, no CuPy, no warning given."""
+    for name in ("PETCOURSE_DEVICE", *device.VISIBLE):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(choose, "warned", False)
+    monkeypatch.setattr(device, "gpu_sign", lambda: None)
+    monkeypatch.setattr(device.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.setattr(Device, "current", 0)
+
+
+def install(monkeypatch, **faults):
+    cupy = Fake(**faults)
+    for name, module in fake_cupy.modules(cupy).items():
+        monkeypatch.setitem(sys.modules, name, module)
+    return cupy
+
+
+def no_module(monkeypatch, error):
+    """`import cupy` fails as if it were not there, or broken."""
+    imported = builtins.__import__
+
+    def guarded(name, *rest):
+        if name == "cupy":
+            raise error
+        return imported(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", guarded)
+    monkeypatch.delitem(sys.modules, "cupy")
+
+
+def test_gpu_that_works(monkeypatch):
+    cupy = install(monkeypatch)
+    assert gpu_trouble() is None
+    assert [choose(), choose("gpu"), choose("cpu")] == ["gpu", "gpu", "cpu"]
+    assert [array_module(), array_module("gpu"), array_module("cpu")] == [cupy, cupy, np]
+    x = cupy.arange(3)
+    assert (module_of(x), module_of(np.ones(3)), module_of([1]), module_of(np.ma.ones(3))) == (cupy, np, None, None)
+    assert type(as_numpy(x)) is np.ndarray
+    assert as_numpy(as_numpy(x)).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults(monkeypatch, fault):
+    """ "auto": the CPU, and one warning with the reason and the remedy; "gpu": an error with the same text."""
+    faults, message = FAULTS[fault]
+    install(monkeypatch, **faults)
+    with pytest.warns(UserWarning, match=message.rstrip("$")) as caught:
+        assert [choose(), choose("auto"), choose("cpu")] == ["cpu"] * 3
+    assert len(caught) == 1
+    assert array_module() is np
+    with pytest.raises(RuntimeError, match=message) as raised:
+        choose("gpu")
+    sentence = str(raised.value).removeprefix("no GPU can be used: ")
+    assert sentence == gpu_trouble()
+    assert sentence in str(caught[0].message)
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("variable", device.VISIBLE)
+@pytest.mark.parametrize("value", ["", "-1"])
+def test_hidden_gpus(monkeypatch, variable, value):
+    install(monkeypatch, gpus=0, is_hip=variable != "CUDA_VISIBLE_DEVICES")
+    monkeypatch.setenv(variable, value)
+    assert gpu_trouble() == f"{variable} is {value!r}, which hides every GPU: type unset {variable} and start again."
+
+
+@pytest.mark.parametrize(("sign", "extra"), [("nvidia", "cuda12"), ("amd", "rocm")])
+def test_gpu_but_no_cupy(monkeypatch, sign, extra):
+    no_module(monkeypatch, ModuleNotFoundError("No module named 'cupy'", name="cupy"))
+    monkeypatch.setattr(device, "gpu_sign", lambda: sign)
+    with pytest.warns(UserWarning, match=rf"CuPy is not installed: type .venv/bin/pip install -e \"\.\[{extra}\]\""):
+        assert choose() == "cpu"
+
+
+def test_laptop_without_a_gpu(monkeypatch):
+    """Neither CuPy nor a GPU: nothing is to be mended, and nothing is said, unless the GPU was asked for."""
+    no_module(monkeypatch, ModuleNotFoundError("No module named 'cupy'", name="cupy"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert choose() == "cpu"
+    with pytest.raises(RuntimeError, match="shows no GPU for CuPy, and CuPy is not installed: the CPU is enough"):
+        choose("gpu")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ModuleNotFoundError("No module named 'cuda'", name="cuda"), "lacks the package cuda: install it"),
+        (ImportError("libamdhip64.so.7: cannot open shared object file\nand more"), r"cannot be imported \(libamdhip64.so.7: .* file\)"),
+    ],
+)  # fmt: skip
+def test_broken_cupy(monkeypatch, error, message):
+    no_module(monkeypatch, error)
+    with pytest.raises(RuntimeError, match=message):
+        choose("gpu")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (CUDARuntimeError("cudaErrorNoKernelImageForDevice: no kernel image"), "cannot use the GPU .cudaErrorNoKernelImage"),
+        (OutOfMemoryError("Out of memory allocating 512 bytes."), "has no memory left .Out of memory allocating 512"),
+    ],
+)  # fmt: skip
+def test_gpu_that_cannot_run(monkeypatch, error, message):
+    """Driver, compiler and GPU are there, and still nothing runs: only a proof finds that."""
+    cupy = install(monkeypatch)
+
+    def fail(*_):
+        raise error
+
+    cupy.arange = fail
+    with pytest.raises(RuntimeError, match=message):
+        choose("gpu")
+
+
+def test_gpu_that_miscalculates(monkeypatch):
+    cupy = install(monkeypatch)
+    cupy.arange = lambda n: np.zeros(n, int)
+    assert "0 + 1 + 2 + 3 is 0" in gpu_trouble()
+
+
+def test_two_gpus(monkeypatch):
+    cupy = install(monkeypatch, gpus=2)
+    assert (
+        gpu_name()
+        == "Fake GPU 0 (GPU 0 of 0 to 1; for another set CUDA_VISIBLE_DEVICES, such as CUDA_VISIBLE_DEVICES=1)"
+    )
+    with cupy.cuda.Device(1):
+        assert gpu_name().startswith("Fake GPU 1 (GPU 1 of 0 to 1;")
+    install(monkeypatch)
+    assert gpu_name() == "Fake GPU 0"
+
+
+def test_environment_decides_what_auto_is(monkeypatch):
+    install(monkeypatch)
+    monkeypatch.setenv("PETCOURSE_DEVICE", "cpu")
+    assert (choose(), choose("gpu")) == ("cpu", "gpu")
+    monkeypatch.setenv("PETCOURSE_DEVICE", "tpu")
+    with pytest.raises(ValueError, match='device is \'tpu\' and "auto", "gpu" or "cpu" is wanted'):
+        choose()
+    monkeypatch.setenv("PETCOURSE_DEVICE", "gpu")
+    install(monkeypatch, driver=0)
+    with pytest.raises(RuntimeError, match="no NVIDIA driver"):
+        choose()
+
+
+def test_real_cupy_without_a_driver():
+    """Where CuPy is installed and there is no driver, the real messages lead to the same sentence."""
+    sys.modules.pop("cupy")
+    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
+    if cupy.cuda.runtime.driverGetVersion():
+        pytest.skip("here is a driver")
+    assert "finds no NVIDIA driver (cudaErrorInsufficientDriver" in gpu_trouble()

@@ -1,0 +1,345 @@
+"""The projector's GPU kernels against the CPU's: as loops on this machine's CPU, and on a GPU where there is one."""
+
+import ctypes
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import fake_cupy
+import numpy as np
+import pytest
+import reference
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_projector import difference, random
+
+import petcourse
+from petcourse import PSF, Attenuation, Projector, Scanner, attenuation_factors, measure, mlem, simulate
+from petcourse import gpu as launching
+from petcourse.device import as_numpy, gpu_trouble
+
+SMALL = reference.ring()
+ODD = reference.ring(6, 4, columns=17, column_width=4.1, fov_radius=31, span=5, rings=7, max_ring_difference=6, bins=28)
+SCANNERS = {
+    "1 ring": reference.ring(10, 1, rings=1, max_ring_difference=0, span=11, bins=18),
+    "3 rings": reference.ring(rings=3, max_ring_difference=2, span=1),
+    "6 rings": reference.ring(rings=6, max_ring_difference=5, span=3),
+    "odd": ODD,
+}
+SOURCE = launching.SOURCE.read_text(encoding="utf-8")
+
+
+def insert_fake(monkeypatch, **faults):
+    if not fake_cupy.COMPILER:
+        pytest.skip(
+            "the kernels run as loops where there is Linux and a C++ compiler (g++ or clang++), and here is none"
+        )
+    cupy = fake_cupy.Fake(**faults)
+    for name, module in fake_cupy.modules(cupy).items():
+        monkeypatch.setitem(sys.modules, name, module)
+    return cupy
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    cupy = insert_fake(monkeypatch)
+    yield cupy
+    cupy.check_guards()
+
+
+@pytest.fixture(params=["loops", pytest.param("gpu", marks=pytest.mark.gpu)])
+def cupy(request):
+    """The kernels as loops on the CPU, and the real CuPy on a GPU."""
+    if request.param == "loops":
+        return request.getfixturevalue("fake")
+    return real_cupy()
+
+
+def real_cupy():
+    trouble = gpu_trouble()
+    if trouble:
+        pytest.skip(f"no GPU: {trouble}")
+    return importlib.import_module("cupy")
+
+
+def assert_same(cupy, scanner, radius=None, most=1e-5):
+    """Forward and back, plain and with attenuation: GPU and CPU agree, and the transposes are transposes."""
+    X, wanted = Projector(scanner, radius, device="gpu"), Projector(scanner, radius, device="cpu")
+    theta, m, factors = random(X.dims), random(X.dimsd, 1), random(X.dimsd, 2)
+    A, B = Attenuation(cupy.asarray(factors)), Attenuation(factors)
+    for one, other in ((X, wanted), (A @ X, B @ wanted)):
+        for on_gpu, on_cpu, x in ((one, other, theta), (one.T, other.T, m)):
+            found = on_gpu @ cupy.asarray(x)
+            assert isinstance(found, cupy.ndarray)
+            assert found.dtype == np.float32
+            assert difference(as_numpy(found), on_cpu @ x) < most
+    left = np.vdot(as_numpy(X @ cupy.asarray(theta)).astype(float), m)
+    assert left == pytest.approx(np.vdot(theta.astype(float), as_numpy(X.T @ cupy.asarray(m))), rel=1e-6)
+
+
+@pytest.mark.parametrize("part", [1, 0.6])
+@pytest.mark.parametrize("scanner", SCANNERS)
+def test_equals_cpu(cupy, scanner, part):
+    assert_same(cupy, SCANNERS[scanner], part * SCANNERS[scanner].fov_radius)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(reference.scanners(), st.integers(0, 2**32))
+def test_any_scanner(fake, scanner, seed):
+    """Against the CPU, with the threads of a block in either order: the same bits, so no barrier is missing."""
+    X, wanted = Projector(scanner, device="gpu"), Projector(scanner, device="cpu")
+    for operator, other in ((X, wanted), (X.T, wanted.T)):
+        x = random(operator.dims, seed)
+        found = operator @ fake.asarray(x)
+        assert np.allclose(found.get(), other @ x, rtol=1e-5, atol=1e-5 * abs(found.get()).max())
+        fake.backwards = True
+        np.testing.assert_array_equal((operator @ fake.asarray(x)).get(), found.get())
+        fake.backwards = False
+
+
+def test_more_planes_than_a_block_has(fake):
+    """34 rings without axial compression: 2 blocks for a line's planes, and so many segments that tables are short."""
+    scanner = reference.ring(
+        5, 1, rings=34, max_ring_difference=33, span=1, bins=8, columns=6, column_width=9.0, fov_radius=20
+    )
+    assert scanner.sinogram_shape[0] > launching.THREADS * launching.MOST_PLANES
+    assert_same(fake, scanner)
+
+
+def test_little_shared_memory(fake, monkeypatch):
+    monkeypatch.setattr(launching, "SHARED", 2**9)
+    assert_same(fake, SMALL)
+
+
+def test_few_lines_at_once(fake, monkeypatch):
+    """The back projection in parts gives what it gives at once."""
+    monkeypatch.setattr(launching, "AT_ONCE", 2**14)
+    assert_same(fake, SMALL)
+
+
+@pytest.mark.parametrize("barrier", range(7))
+def test_missing_barrier_is_noticed(fake, monkeypatch, tmp_path, barrier):
+    """The loops would show a race: without any one of its barriers a kernel gives something else in some order."""
+    call = "__syncthreads();"
+    places = [place.start() for place in re.finditer(re.escape(call), SOURCE)]
+    assert len(places) == 7
+    spoilt = tmp_path / "joseph.cu"
+    spoilt.write_text(SOURCE[: places[barrier]] + SOURCE[places[barrier] + len(call) :])
+    monkeypatch.setattr(launching, "SOURCE", spoilt)
+    X, wanted, off = Projector(SMALL, device="gpu"), Projector(SMALL, device="cpu"), []
+    for fake.backwards in (False, True):
+        for operator, other in ((X, wanted), (X.T, wanted.T)):
+            x = random(operator.dims)
+            off.append(difference((operator @ fake.asarray(x)).get(), other @ x))
+    assert not all(error < 1e-3 for error in off)  # most are NaN
+
+
+# The whole chain
+
+
+def test_chain_equals_cpu(cupy):
+    """Attenuation, simulation, MLEM: the same data and images on both, and each stays on its device."""
+    scanner = reference.ring(blocks=12)
+    _, y, x = scanner.axes()
+    theta = np.broadcast_to(np.hypot(y[:, None], x) < 20, scanner.image_shape).astype(np.float32)
+    found = []
+    for device, asarray in (("cpu", np.asarray), ("gpu", cupy.asarray)):
+        X = Projector(scanner, device=device)
+        A = Attenuation(attenuation_factors(X, asarray(0.01 * theta)))
+        P = A @ X @ PSF(scanner, 4.5)
+        m, r, scale = simulate(P, asarray(theta), scanner.live(), counts=2e5)
+        assert all(type(array) is X.xp.ndarray for array in (m, r, A.factors))
+        steps = list(mlem(P, m, r, 3))
+        assert all(type(image) is X.xp.ndarray for image, _ in steps)
+        found.append((as_numpy(m), scale, [as_numpy(image) for image, _ in steps], [value for _, value in steps]))
+    (m, scale, images, values), (m1, scale1, images1, values1) = found
+    assert (m != m1).sum() < 1e-4 * m.size
+    assert scale1 == pytest.approx(scale, rel=1e-6)
+    assert values1 == pytest.approx(values, rel=1e-3 if (m != m1).any() else 1e-6)
+    for one, other in zip(images, images1, strict=True):
+        assert difference(other, one) < (1e-2 if (m != m1).any() else 1e-5)
+
+
+def test_measure(cupy):
+    """A subject is copied to the projector's device; the scan is there, and the same from the cache."""
+    disc = np.zeros(SMALL.image_shape, np.float32)
+    disc[:, 6:14, 6:14] = 1
+    subject, found = SimpleNamespace(name="disc", pet=disc, mu=0.01 * disc), []
+    for device in ("gpu", "gpu", "cpu"):
+        scan = measure(subject, Projector(SMALL, device=device), counts=1e5, seed=len(found) // 2)
+        kind = cupy.ndarray if device == "gpu" else np.ndarray
+        assert all(type(x) is kind for x in (scan.m, scan.r, scan.A.factors, scan.truth))
+        found.append(scan)
+    first, again, _ = found
+    np.testing.assert_array_equal(as_numpy(first.m), as_numpy(again.m))
+    assert as_numpy(first.m).sum() == pytest.approx(1e5 / 0.7, rel=0.01)
+    assert as_numpy(first.truth).max() > 1
+
+
+# Arrays of the wrong device, layouts
+
+
+def test_nothing_is_copied_unasked(cupy):
+    X, there = Projector(SMALL, device="gpu"), Projector(SMALL, device="cpu")
+    theta, factors = random(X.dims), random(X.dimsd)
+    with pytest.raises(TypeError, match="the projector X is applied to is a NumPy array and a CuPy.*pass cupy.asarray"):
+        X @ theta
+    with pytest.raises(TypeError, match="is a CuPy array and a NumPy array is wanted, on the CPU: pass cupy.asnumpy"):
+        there @ cupy.asarray(theta)
+    with pytest.raises(TypeError, match="the attenuation A works with numpy and the projector X with cupy.*xp.asarray"):
+        Attenuation(factors) @ X
+    P = Attenuation(cupy.asarray(factors)) @ X @ PSF(SMALL, 4.5)
+    with pytest.raises(TypeError, match="A @ X @ the PSF H is applied to is a NumPy array"):
+        P @ theta
+    m = np.ones(X.dimsd, np.uint8)
+    with pytest.raises(TypeError, match="the set of counts m is a NumPy array"):
+        mlem(P, m, m, 1)
+    with pytest.raises(TypeError, match="the set of randoms r is a NumPy array"):
+        mlem(P, cupy.asarray(m), m, 1)
+    with pytest.raises(TypeError, match="the attenuation map mu is a NumPy array"):
+        attenuation_factors(X, theta)
+    with pytest.raises(TypeError, match="of type list and a CuPy array is wanted: use cupy.asarray"):
+        X @ [1.0]
+
+
+def test_layout_does_not_matter(cupy):
+    X = Projector(SMALL, device="gpu")
+    theta, m, factors = (cupy.asarray(random(shape)) for shape in (X.dims, X.dimsd, X.dimsd))
+    turned = cupy.asarray(as_numpy(m).transpose(2, 0, 1).copy()).transpose(1, 2, 0)
+    assert not turned.flags.c_contiguous
+    for P, Q in ((X, X), (Attenuation(factors) @ X, Attenuation(factors[:, ::-1][:, ::-1]) @ X)):
+        assert difference(as_numpy(Q @ theta[::-1][::-1]), as_numpy(P @ theta)) == 0
+        assert difference(as_numpy(Q.T @ turned), as_numpy(P.T @ m)) == 0
+
+
+def test_fold(cupy):
+    X = Projector(SMALL, device="gpu")
+    A = Attenuation(cupy.asarray(random(X.dimsd)))
+    both = A @ X
+    assert both.factor is A.factors
+    assert both.kernels is X.kernels  # nothing is compiled or copied anew
+    assert (both.device, both.xp, both.T.xp) == ("gpu", cupy, cupy)
+    assert (str(both.name), X.name, X.factor.size) == ("A @ X", "the projector X", 0)
+
+
+# Memory and devices
+
+
+def test_too_little_memory_to_begin_with(monkeypatch):
+    cupy = insert_fake(monkeypatch)
+    X = Projector(Scanner.mmr(rings=4), device="gpu")
+    theta, m = cupy.zeros(X.dims, np.float32), cupy.zeros(X.dimsd, np.float32)
+    cupy.knobs.free = 2**21
+    for operator, x, what in ((X, theta, "a forward"), (X.T, m, "a back")):
+        with pytest.raises(MemoryError, match=rf"{what} projection needs \d+ MiB and 2 MiB are free on the GPU: close"):
+            operator @ x
+    with pytest.raises(MemoryError, match=r"an MLEM reconstruction needs \d+ MiB and 2 MiB are free on the GPU"):
+        mlem(X, m, m, 1)
+
+
+def test_little_memory_is_enough(monkeypatch):
+    """What does not fit at once is done in parts."""
+    cupy = insert_fake(monkeypatch)
+    monkeypatch.setattr(launching, "AT_ONCE", 2**16)
+    X, m = Projector(SMALL, device="gpu"), random(SMALL.sinogram_shape)
+    x, gather, parts = cupy.asarray(m), X.kernels.gather, []
+    X.kernels.gather = lambda *given: (parts.append(given), gather(*given))
+    wanted = Projector(SMALL, device="cpu").T @ m
+    for room, least, most in ((2**30, 1, 1), (2**13, 4, 50)):
+        parts.clear()
+        cupy.knobs.free = 4 * (3 * X.side**2 * X.kernels.height + np.prod(X.dims)) + room
+        assert difference((X.T @ x).get(), wanted) < 1e-5
+        assert least <= len(parts) <= most
+
+
+@pytest.mark.parametrize("allocations", range(8))
+def test_memory_gives_out_in_mid_iteration(monkeypatch, allocations):
+    """Another program takes the memory: a sentence, and the last image is as it was and good to go on from."""
+    cupy = insert_fake(monkeypatch)
+    X = Projector(SMALL, device="gpu")
+    m, r = (cupy.asarray(random(X.dimsd, seed)) for seed in (1, 2))
+    r[:, ~SMALL.live()] = 1
+    three = [theta.get() for theta, _ in mlem(X, m, r, 3)]
+    steps = mlem(X, m, r, 3)
+    theta, _ = next(steps)
+    cupy.knobs.allocations = allocations
+    if allocations < 5:  # an iteration needs the image, the sinogram, and in the back projection image, work and result
+        with pytest.raises(MemoryError, match=r"iteration 2 had not enough.*go on.*Out of memory allocating.*close"):
+            list(steps)
+    np.testing.assert_array_equal(theta.get(), three[0])
+    cupy.knobs.allocations = 10**9
+    again = [image.get() for image, _ in mlem(X, m, r, 2, theta=theta)]
+    np.testing.assert_array_equal(again, three[1:])
+
+
+def test_two_gpus(monkeypatch):
+    """A projector stays on the GPU on which it was made, and an array of the other is refused."""
+    cupy = insert_fake(monkeypatch, gpus=2)
+    with cupy.cuda.Device(1):
+        X = Projector(SMALL, device="gpu")
+    theta = cupy.zeros(X.dims, np.float32)
+    with pytest.raises(ValueError, match=r"array is on GPU 0 and the projector on GPU 1: make both inside `with"):
+        X @ theta
+
+
+# The compiler, and the real thing
+
+
+@pytest.mark.parametrize("arch", ["compute_75", "compute_90"])
+def test_source_compiles_for_gpus(arch):
+    """NVRTC needs no driver: with the planes of the mMR, as RawModule would."""
+    nvrtc = importlib.util.find_spec("nvidia") and next(
+        (path for root in importlib.util.find_spec("nvidia").submodule_search_locations
+         for path in sorted(Path(root).glob("**/libnvrtc.so.1?"))), None)  # fmt: skip
+    if not nvrtc:
+        pytest.skip("NVRTC is not installed (nvidia-cuda-nvrtc-cu12, in the extra cuda12)")
+    library, program = ctypes.CDLL(str(nvrtc)), ctypes.c_void_p()
+    assert library.nvrtcCreateProgram(ctypes.byref(program), SOURCE.encode(), b"joseph.cu", 0, None, None) == 0
+    options = [b"-DSTEPS=8", b"-DPLANES=7", b"-DLINES=32", b"-std=c++17", f"-arch={arch}".encode()]
+    failed = library.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
+    size = ctypes.c_size_t()
+    library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
+    log = ctypes.create_string_buffer(size.value)
+    library.nvrtcGetProgramLog(program, log)
+    assert not failed, log.value.decode()
+
+
+def test_source_is_hip_as_well():
+    """Nothing that only NVIDIA's compiler knows: intrinsics of a warp, its size, asynchronous copies, headers."""
+    words = set(re.findall(r"\w+", re.sub(r"//.*", "", SOURCE)))
+    known = {"__global__", "__device__", "__shared__", "__restrict__", "__launch_bounds__", "__syncthreads"}
+    assert {word for word in words if word.startswith("__")} == known
+    assert not words & {"asm", "include", "warpSize", "cooperative_groups"}
+
+
+def test_kernels_are_in_the_package():
+    assert Path(petcourse.__file__).with_name("joseph.cu").exists()
+    config = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    assert '"*.cu"' in config
+
+
+@pytest.mark.gpu
+@pytest.mark.slow
+@pytest.mark.parametrize("radius", [150, 290])
+def test_full_scanner_on_a_gpu(radius):
+    assert_same(real_cupy(), Scanner.mmr(), radius)
+
+
+@pytest.mark.gpu
+@pytest.mark.slow
+def test_full_mlem_fits_into_4_gib_on_a_gpu():
+    cupy = real_cupy()
+    pool, scanner = cupy.get_default_memory_pool(), Scanner.mmr()
+    pool.free_all_blocks()
+    pool.set_limit(size=4 * 2**30)
+    try:
+        X = Projector(scanner, device="gpu")
+        A = Attenuation(cupy.ones(X.dimsd, np.float32))
+        m, r = cupy.ones(X.dimsd, np.uint16), cupy.ones((1, *X.dimsd[1:]), np.float32)
+        for theta, value in mlem(A @ X @ PSF(scanner, 2.5), m, r, 2):
+            assert bool(cupy.isfinite(theta).all())
+            assert np.isfinite(value)
+    finally:
+        pool.set_limit(size=0)
