@@ -6,12 +6,16 @@ transpose of a real operator makes no copies.
 """
 
 import numbers
+import os
 
 import numpy as np
-from pylops import LinearOperator
 
 from petcourse.device import module_of
 from petcourse.probes import free_memory
+
+# With CuPy installed PyLops would load all of CUDA's libraries, and fail where one is missing: nothing here needs them.
+os.environ.setdefault("CUPY_PYLOPS", "0")
+from pylops import LinearOperator
 
 
 class Operator(LinearOperator):

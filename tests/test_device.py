@@ -4,6 +4,8 @@ The texts of the fakes are what CuPy 14.2 was seen to say on machines with those
 """
 
 import builtins
+import os
+import subprocess
 import sys
 import warnings
 
@@ -181,9 +183,29 @@ def test_environment_decides_what_auto_is(monkeypatch):
 
 
 def test_real_cupy_without_a_driver():
-    """Where CuPy is installed and there is no driver, the real messages lead to the same sentence."""
-    sys.modules.pop("cupy")
-    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
-    if cupy.cuda.runtime.driverGetVersion():
-        pytest.skip("here is a driver")
-    assert "finds no NVIDIA driver (cudaErrorInsufficientDriver" in gpu_trouble()
+    """Where CuPy is installed and there is no driver, its own messages lead to the same sentence."""
+    code = (
+        "import cupy\nfrom petcourse.device import gpu_trouble\n"
+        "print(gpu_trouble() if cupy.cuda.runtime.driverGetVersion() == 0 else 'driver')"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if "No module named 'cupy'" in run.stderr or run.stdout.strip() == "driver":
+        pytest.skip("CuPy is not installed, or there is a driver")
+    assert "finds no NVIDIA driver (cudaErrorInsufficientDriver" in run.stdout, run.stderr
+
+
+def test_cupy_without_its_libraries(tmp_path):
+    """CuPy alone, without CUDA's libraries: seen to break the import of PyLops, and with it the CPU's projector."""
+    missing = 'raise ImportError("Failure finding libcublasLt.so.13 or libcublasLt.so.12")'
+    for name, text in (("cupy", "class ndarray: pass"), ("cupyx", missing)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(text)
+    code = (
+        f"import sys; sys.path[:0] = [{str(tmp_path)!r}]\n"
+        "import numpy as np\nfrom petcourse import Projector, Scanner\n"
+        "X = Projector(Scanner.mmr(rings=1), 10, device='cpu')\n"
+        "assert (X @ np.ones(X.dims, np.float32)).max() > 19"
+    )
+    env = {name: value for name, value in os.environ.items() if name != "CUPY_PYLOPS"}
+    run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
