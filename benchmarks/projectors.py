@@ -29,6 +29,7 @@ import numpy as np
 import psutil
 
 from petcourse import PSF, Attenuation, Projector, Scanner, attenuation_factors, load_subject, mlem, simulate
+from petcourse.device import gpu_name, gpu_trouble
 from petcourse.projector import available_cores
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -37,7 +38,7 @@ import time
 import numba, numpy as np, scipy, pylops
 from petcourse import Projector, Scanner
 start = time.perf_counter()
-X = Projector(Scanner.mmr(rings=1), 10)
+X = Projector(Scanner.mmr(rings=1), 10, device="cpu")
 X @ np.ones(X.dims, np.float32)
 print(time.perf_counter() - start)
 """
@@ -167,7 +168,7 @@ def compile_pause():
 
 def projections(radius, threads, times):
     """Interpolations, and seconds and peak memory of (forward, back)."""
-    X, found = Projector(Scanner.mmr(), radius, threads), []
+    X, found = Projector(Scanner.mmr(), radius, threads, device="cpu"), []
     for operator in (X, X.T):
         array = np.random.default_rng(0).random(operator.dims, dtype=np.float32)
         operator @ array  # once before, so that all is loaded
@@ -177,18 +178,70 @@ def projections(radius, threads, times):
     return interpolations(X), found
 
 
-def mlem_iterations(radius, times):
-    """Seconds of MLEM iterations on a simulated head with attenuation, randoms and PSF, and the peak memory."""
-    scanner = Scanner.mmr()
-    X, subject = Projector(scanner, radius), load_subject("embedded", scanner)
-    A = Attenuation(attenuation_factors(X, subject.mu))
-    m, r, _ = simulate(A @ X @ PSF(scanner, 4.5), subject.pet, scanner.live(), counts=1e8)
+def mlem_iterations(radius, times, device="cpu", scanner=None):
+    """Seconds of MLEM iterations on a simulated head with attenuation, randoms and PSF, and the device's peak memory."""
+    scanner = scanner or Scanner.mmr()
+    X, subject = Projector(scanner, radius, device=device), load_subject("embedded", scanner)
+    A = Attenuation(attenuation_factors(X, X.xp.asarray(subject.mu)))
+    m, r, _ = simulate(A @ X @ PSF(scanner, 4.5), X.xp.asarray(subject.pet), scanner.live(), counts=1e8)
     del subject
     steps = mlem(A @ X @ PSF(scanner, 2.5), m, r, times + 1)
     next(steps)  # which also works out the sensitivity
     with Peak() as peak:
-        seconds, _ = timed(lambda: next(steps), times)
-    return seconds, peak.most
+        seconds, _ = timed(lambda: finished(X, next(steps)), times)
+    return seconds, peak.most if device == "cpu" else gpu_memory()
+
+
+def finished(X, result):
+    """Wait until the GPU is done: it computes while Python goes on."""
+    if X.device == "gpu":
+        X.xp.cuda.Device().synchronize()
+    return result
+
+
+def gpu_memory():
+    """MiB that CuPy has taken from the GPU so far: it gives nothing back, so the most that was in use, or more."""
+    import cupy
+
+    return cupy.get_default_memory_pool().total_bytes() / 2**20
+
+
+def gpu_projections(radius, times, scanner=None):
+    """Seconds, memory and relative difference to the CPU of (forward, back) on the GPU, and the dot test."""
+    scanner, rng, found, dots = scanner or Scanner.mmr(), np.random.default_rng(0), [], []
+    X, cpu = Projector(scanner, radius, device="gpu"), Projector(scanner, radius, device="cpu")
+    theta, m = (rng.random(shape, dtype=np.float32) for shape in (X.dims, X.dimsd))
+    for operator, other, given, against in ((X, cpu, theta, m), (X.T, cpu.T, m, theta)):
+        x = X.xp.asarray(given)
+        finished(X, operator @ x)  # once before, so that all is compiled
+        seconds, result = timed(lambda: finished(X, operator @ x), times)  # noqa: B023
+        result, wanted = result.get(), other @ given
+        found.append((seconds, gpu_memory(), np.linalg.norm(result - wanted) / np.linalg.norm(wanted)))
+        dots.append(np.vdot(result.astype(float), against))
+    return found, abs(dots[0] / dots[1] - 1)
+
+
+def gpu_tables(times):
+    """Yield the lines on the GPU, or one that says that there is none."""
+    trouble = gpu_trouble()
+    if trouble:
+        yield f"\nNo GPU could be had for this run, so nothing is said of its speed ({trouble.split(':')[0].split(' (')[0]})."
+        return
+    import cupy
+
+    yield f"\nOn the GPU: {gpu_name()}, CuPy {cupy.__version__}; arrays are there, and each run is waited for.\n"
+    yield "| what | FOV radius [mm] | median [ms] | least [ms] | n | GPU memory [MiB] | difference to the CPU |"
+    yield "|---|---|---|---|---|---|---|"
+    dots = []
+    for radius in (290, 150):
+        rows, dot = alone(gpu_projections, radius, 4 * times)
+        dots.append(f"{dot:.0e} at {radius} mm")
+        for name, (seconds, memory, off) in zip(("forward", "back"), rows, strict=True):
+            yield f"| {name} | {radius} | {said(np.multiply(seconds, 1e3))} | {memory:.0f} | {off:.1e} |"
+    for radius in (290, 150):
+        seconds, memory = alone(mlem_iterations, radius, 2 * times, "gpu")
+        yield f"| MLEM iteration with PSF | {radius} | {said(np.multiply(seconds, 1e3))} | {memory:.0f} | |"
+    yield f"\nDot test on the GPU, relative difference of the two products: {', '.join(dots)}."
 
 
 class ParallelProj:
@@ -225,7 +278,7 @@ def compare(scanner, radius, parallelproj, angles, times):
     The package's own time is that of the whole sinogram, times the part of the live bins that was drawn: it has no way
     to project some angles only, and its time per ray is the same. Multiplicity and mask are applied to both.
     """
-    X = Projector(scanner, radius)
+    X = Projector(scanner, radius, device="cpu")
     _, y, x = scanner.axes()
     mask = np.hypot(y[:, None], x) <= X.radius
     theta = mask * np.random.default_rng(0).random(X.dims, dtype=np.float32)
@@ -311,6 +364,7 @@ def tables(options):
             yield f"| {name} | {radius} | {threads} | {row}"
     seconds, memory = alone(mlem_iterations, 150, times)
     yield f"| MLEM iteration with PSF | 150 | {cores} | {said(seconds)} | | | {memory:.0f} |"
+    yield from gpu_tables(times)
     if options.parallelproj is None and importlib.util.find_spec("parallelproj") is None:
         yield "\nparallelproj is neither installed nor pointed to (`--parallelproj libparallelproj_c.so`): not compared."
         return

@@ -67,9 +67,9 @@ class Operator(LinearOperator):
         if x.dtype != np.float32:
             raise TypeError(f"{self.name} was given {x.dtype} and works on float32: pass x.astype(np.float32).")
         with np.errstate(invalid="ignore"):  # infinities of both signs sum to NaN, which is what is looked for
-            total = x.sum()
-        if not np.isfinite(total) and not np.isfinite(x).all():
-            bad = int((~np.isfinite(x)).sum())
+            total = float(x.sum())
+        if not np.isfinite(total) and not module_of(x).isfinite(x).all():
+            bad = int((~module_of(x).isfinite(x)).sum())
             raise ValueError(
                 f"{self.name} was given {bad} values that are NaN or infinite: find where they arise, "
                 "most often a division by a zero in dead bins or outside the field of view."

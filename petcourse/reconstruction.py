@@ -120,7 +120,8 @@ def _check(P, m, r, iterations, theta):
 def _divide(m, expected):
     """Put m / expected into ``expected``; return the log-likelihood."""
     total = 0.0
-    at_once = 1 if module_of(m) is np else 64  # planes: they stay in the CPU's cache, and a GPU has enough to do
+    xp = module_of(m)
+    at_once = 1 if xp is np else 64  # planes: they stay in the CPU's cache, and a GPU has enough to do
     for first in range(0, len(m), at_once):
         counts, mean = m[first : first + at_once], expected[first : first + at_once]
         if ((mean <= 0) & (counts > 0)).any():
@@ -128,10 +129,10 @@ def _divide(m, expected):
                 "some bins counted although neither image nor randoms reach them: check that radius, randoms and "
                 "attenuation belong to these data."
             )
-        np.maximum(mean, np.finfo(np.float32).tiny, out=mean)
-        terms = np.log(mean)
+        xp.maximum(mean, np.finfo(np.float32).tiny, out=mean)
+        terms = xp.log(mean)
         terms *= counts
         terms -= mean
         total += float(terms.sum(dtype=np.float64))
-        np.divide(counts, mean, out=mean)
+        xp.divide(counts, mean, out=mean)
     return total

@@ -117,7 +117,7 @@ def attenuation_factors(X, mu):
     a /= -X.xp.asarray(np.maximum(X.multiplicity, 1))[
         :, None, None
     ]  # X sums over ring pairs, and each pair sees mu once
-    return np.exp(a, out=a)
+    return X.xp.exp(a, out=a)
 
 
 def _require_view(X, image, what):

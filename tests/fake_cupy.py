@@ -69,6 +69,9 @@ class Device:
     def use(self):
         Device.current = self.id
 
+    def synchronize(self):
+        """Loops are done when they return."""
+
     def __enter__(self):
         self.before, Device.current = Device.current, self.id
 
@@ -130,7 +133,7 @@ class Fake(ModuleType):
         return self.knobs.nvrtc
 
     def get_default_memory_pool(self):
-        return SimpleNamespace(free_bytes=lambda: 0)
+        return SimpleNamespace(free_bytes=lambda: 0, total_bytes=lambda: 0)
 
     # Arrays
 
