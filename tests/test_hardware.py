@@ -290,12 +290,21 @@ def test_wsl_is_recognised(monkeypatch, release, name):
 
 
 def test_a_mac_is_told_of_its_cpu(monkeypatch):
+    monkeypatch.delenv("PETCOURSE_DEVICE", raising=False)
     monkeypatch.setattr("platform.system", lambda: "Darwin")
     monkeypatch.setattr("platform.release", lambda: "24.1.0")
     assert hardware._system()[1].startswith("macOS")
     assert drivers.projector({"trouble": "none here", "absent": True, "sign": None}) == (
         "ok",
         "CPU, always enough for this course",
+    )
+
+
+def test_the_cpu_that_was_asked_for_is_no_trouble(machine, monkeypatch):
+    monkeypatch.setenv("PETCOURSE_DEVICE", "cpu")
+    assert machine(cupy=CUPY.format(**CARD | {"driver": 0}))["Projector"][1:3] == (
+        "ok",
+        "CPU, as PETCOURSE_DEVICE asks",
     )
 
 
