@@ -63,7 +63,6 @@ def gpu_trouble():
 def _driver_trouble(cupy):
     """No driver, an older one, or no GPU to be seen."""
     runtime = cupy.cuda.runtime
-    extra = "rocm" if runtime.is_hip else "cuda12"
     try:
         count, said = runtime.getDeviceCount(), "no device"
     except runtime.CUDARuntimeError as error:
@@ -80,14 +79,14 @@ def _driver_trouble(cupy):
             f"CuPy is a build for AMD (ROCm) and sees no GPU ({said}): see what rocminfo lists and join its groups with "
             f"sudo usermod -aG render,video $USER, or for an NVIDIA GPU uninstall it and type {INSTALL.format('cuda12')}."
         )
-    driver, build = runtime.driverGetVersion(), runtime.runtimeGetVersion()
+    driver, build = runtime.driverGetVersion(), cupy.cuda.driver.get_build_version()
     if not driver:
         return (
             f"CuPy is installed but finds no NVIDIA driver ({said}): install one (Ubuntu: sudo ubuntu-drivers install; "
             "WSL2: in Windows; container: start it with --gpus all), and check it with nvidia-smi."
         )
     if driver // 1000 < build // 1000:
-        other = f" or uninstall CuPy and type {INSTALL.format(extra)}" if driver >= 12000 else ""
+        other = f" or uninstall CuPy and type {INSTALL.format('cuda12')}" if driver >= 12000 else ""
         return (
             f"CuPy is built for CUDA {_version(build)} and the NVIDIA driver reaches only {_version(driver)}: update the "
             f"driver (Ubuntu: sudo ubuntu-drivers install){other}."
@@ -99,16 +98,18 @@ def _compiler_trouble(cupy):
     """No run-time compiler, or one that the driver is too old for."""
     if cupy.cuda.runtime.is_hip:
         return None  # it comes with ROCm
-    driver = cupy.cuda.runtime.driverGetVersion()
-    extra = f"cuda{min(driver // 1000, 13)}"
+    driver, build = cupy.cuda.runtime.driverGetVersion(), cupy.cuda.driver.get_build_version()
+    install = f"type {INSTALL.format('cuda13' if build >= 13000 else 'cuda12')}"
+    if build < 12000:  # the extras are for 12 and 13
+        install = f"as this CuPy is for CUDA {_version(build)}, uninstall it and {install}"
     try:
         found = cupy.cuda.nvrtc.getVersion()
     except Exception as error:  # noqa: BLE001  RuntimeError from CuPy 13, DynamicLibNotFoundError from CuPy 14
-        return f"CUDA's run-time compiler NVRTC is missing ({_said(error)}): type {INSTALL.format(extra)}."
+        return f"CUDA's run-time compiler NVRTC is missing ({_said(error)}): {install}."
     if found[0] > driver // 1000:
         return (
             f"CUDA's run-time compiler NVRTC {found[0]}.{found[1]} is newer than the driver, which reaches "
-            f"{_version(driver)}: update the driver or type {INSTALL.format(extra)}."
+            f"{_version(driver)}: update the driver, or uninstall that NVRTC and {install}."
         )
     return None
 

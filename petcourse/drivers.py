@@ -72,7 +72,7 @@ def cupy(told):
     if told["hip"]:
         return "ok", f"{told['version']} for ROCm"
     text = f"{told['version']} for CUDA {version(told['build'])}"
-    if told["build"] < 12000:
+    if told["build"] < 12000 and told["trouble"]:
         return "missing", f"{text}, which is too old for this course", anew
     if told["driver"] // 1000 >= told["build"] // 1000:
         return "ok", text
@@ -102,7 +102,11 @@ def nvrtc(told):
 
 
 def tensorflow(told, nvidia, cupy):
-    """Judge what TensorFlow sees, against what the driver or CuPy sees."""
+    """Judge what TensorFlow sees, against what the driver or CuPy sees.
+
+    The build with CUDA is installed over tensorflow-cpu, which pip then still believes to be there: uninstalled, it would
+    come back with the next `make setup`, and its files with it.
+    """
     if "error" in told:
         broken = "ModuleNotFound" not in told["error"]
         again = f"{PIP} install --force-reinstall -c constraints.txt -e ." if broken else f"{PIP} install -e ."
@@ -112,10 +116,8 @@ def tensorflow(told, nvidia, cupy):
     text = f"{told['version']} on the CPU, enough for notebook 04"
     if cupy.get("hip") or not (nvidia.get("gpus") or cupy.get("name")):
         return "ok", text
-    install = f'{PIP} install "tensorflow[and-cuda]"'
-    if told["for_gpu"]:
-        return "slow", f"{text}; it is built for CUDA but sees no GPU: its CUDA libraries are amiss", install
-    return "slow", f"{text}; this build knows no GPU", f"{PIP} uninstall -y tensorflow-cpu && {install}"
+    why = "its CUDA libraries are amiss" if told["for_gpu"] else "this build knows no GPU; another goes on top of it"
+    return "slow", f"{text}: {why}", f'{PIP} install "tensorflow[and-cuda]=={told["version"]}"'
 
 
 def projector(told):

@@ -2,13 +2,13 @@
 
 import copy
 import numbers
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from petcourse.device import array_module, module_of
 from petcourse.operator import Operator, require_array, require_memory
+from petcourse.probes import available_cores
 from petcourse.rays import EDGE, rays, segments
 
 ANGLES_AT_ONCE = {"forward": 4, "back": 8}  # so that a tile's work array stays in the cache
@@ -178,8 +178,3 @@ class Attenuation(Operator):
         return self.factors * x
 
     back = forward
-
-
-def available_cores():
-    """Number of processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -1,4 +1,7 @@
-"""The versions are written once: ranges in pyproject.toml, tested versions in constraints.txt."""
+"""The versions are written once: ranges in pyproject.toml, and in constraints.txt the tested ones of what `make setup` installs.
+
+The extras for GPUs are ranges only: no environment can hold more than one CuPy, so one list cannot name all three.
+"""
 
 import re
 import tomllib
@@ -11,7 +14,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-RANGES = [Requirement(line) for line in sum(PROJECT["optional-dependencies"].values(), PROJECT["dependencies"])]
+EXTRAS = PROJECT["optional-dependencies"]
+RANGES = [Requirement(line) for line in PROJECT["dependencies"] + EXTRAS["test"]]
 PYTHONS = ["3.11", "3.12", "3.13"]
 
 
@@ -34,6 +38,15 @@ def test_every_range_admits_the_tested_version(python, system):
         if wanted.marker is None or wanted.marker.evaluate({**machine, "extra": "test"}):
             assert canonicalize_name(wanted.name) in tested, f"{wanted} has no tested version: make constraints"
             assert wanted.specifier.contains(tested[canonicalize_name(wanted.name)]), f"{wanted}: make constraints"
+
+
+def test_extras_for_gpus_are_one_cupy_each_with_a_least_version():
+    assert set(EXTRAS) == {"test", "cuda12", "cuda13", "rocm"}
+    for name in set(EXTRAS) - {"test"}:
+        (wanted,) = map(Requirement, EXTRAS[name])
+        assert wanted.name.startswith("cupy-")
+        assert [limit.operator for limit in wanted.specifier] == [">="]
+    assert "cupy" not in (ROOT / "constraints.txt").read_text()
 
 
 def test_a_package_that_stands_twice_is_noticed():
