@@ -1,11 +1,16 @@
 """A stand-in for CuPy and the driver below it, on NumPy arrays: kernels are compiled for the CPU and run as loops.
 
-What CuPy refuses is refused here, with its words, as CuPy 14.2 was seen to: NumPy arrays among its own, ``where=`` in a
-ufunc, memory that is not there. Around each array lie values that spoil a result if a kernel reads them, and that are
-checked for having been overwritten. ``Fake`` has a knob for each fault.
+What CuPy refuses is refused here, as the source of CuPy 14.2 has it (cupy/_core: core.pyx, _kernel.pyx, _scalar.pyx;
+cupy/cuda/memory.pyx): to become a NumPy array unasked, NumPy arrays among its own except as indices, ``where=`` in a
+ufunc, memory that is not there. Two texts were seen, of the real CuPy 14.2 on a machine without a driver:
+cudaErrorInsufficientDriver, and that NVRTC is missing; cudaErrorNoDevice follows NVIDIA's documentation of the runtime.
+
+Around each array that the package allocates lie values that spoil a result if a kernel reads them, and that are checked
+for having been overwritten. ``Fake`` has a knob for each fault.
 """
 
 import ctypes
+import functools
 import hashlib
 import re
 import shutil
@@ -32,24 +37,90 @@ class CUDARuntimeError(RuntimeError):
     pass
 
 
-class ndarray(np.ndarray):
-    """An array "on the GPU": with NumPy's own it does not mix, and every result is again an array."""
+def plain(x):
+    """What lies behind an array, or behind all in a list; NumPy's own are refused."""
+    if isinstance(x, np.ndarray):
+        raise TypeError("Unsupported type <class 'numpy.ndarray'>")
+    if isinstance(x, list | tuple):
+        return type(x)(map(plain, x))
+    return x.plain if isinstance(x, ndarray) else x
+
+
+def index(key):
+    """As `plain`; but CuPy takes NumPy arrays as indices."""
+    if isinstance(key, tuple):
+        return tuple(map(index, key))
+    return key if isinstance(key, np.ndarray) else plain(key)
+
+
+def on_gpu(function, *given, **named):
+    """Call NumPy's function for CuPy's of the same name."""
+    out = named.get("out")
+    if "where" in named:
+        raise TypeError(f"Wrong arguments {({'where': named['where']})}")
+    found = function(*map(plain, given), **{name: plain(x) for name, x in named.items()})
+    if out is not None:
+        return out[0] if isinstance(out, tuple) else out
+    return ndarray(np.asarray(found)) if isinstance(found, np.ndarray | np.generic) else found
+
+
+class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array "on the GPU"."""
 
     device = property(lambda self: Device(0))
+    __cuda_array_interface__ = property(lambda self: {"shape": self.shape})
 
-    def __array_ufunc__(self, ufunc, method, *inputs, out=(), **rest):
-        if rest.pop("where", True) is not True:
-            raise TypeError("Wrong arguments {'where'}")
-        if any(type(x) is np.ndarray for x in (*inputs, *out)):
-            raise TypeError("Unsupported type <class 'numpy.ndarray'>")
-        plain = [x.view(np.ndarray) if isinstance(x, ndarray) else x for x in inputs]
-        found = getattr(ufunc, method)(
-            *plain, **({"out": tuple(x.view(np.ndarray) for x in out)} if out else {}), **rest
+    def __init__(self, plain):
+        self.plain = plain
+
+    def __getattr__(self, name):
+        if name.startswith("_") or name == "plain":
+            raise AttributeError(name)
+        found = getattr(self.plain, name)
+        if callable(found) and name != "ctypes":
+            return functools.partial(on_gpu, found)
+        return ndarray(found) if isinstance(found, np.ndarray) else found
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError(
+            "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array explicitly."
         )
-        return out[0] if out else np.asarray(found).view(ndarray)
+
+    def __array_ufunc__(self, ufunc, method, *given, **named):
+        return on_gpu(getattr(ufunc, method), *given, **named)
+
+    def __array_function__(self, function, types, given, named):
+        return on_gpu(function, *given, **named)
+
+    def __getitem__(self, key):
+        return ndarray(np.asarray(self.plain[index(key)]))
+
+    def __setitem__(self, key, value):
+        self.plain[index(key)] = plain(value)
+
+    def __iter__(self):
+        return (self[n] for n in range(len(self)))
+
+    def __len__(self):
+        return len(self.plain)
+
+    def __bool__(self):
+        return bool(self.plain)
+
+    def __int__(self):
+        return int(self.plain)
+
+    def __float__(self):
+        return float(self.plain)
+
+    def __repr__(self):
+        return repr(self.plain)
+
+    def __format__(self, how):
+        return format(self.plain, how)
 
     def get(self):
-        return np.array(self)
+        return np.array(self.plain)
 
 
 class Device:
@@ -102,21 +173,23 @@ class Fake(ModuleType):
         self.knobs.__dict__.update(driver=driver, gpus=gpus, nvrtc=nvrtc, free=free, allocations=allocations)
         runtime = SimpleNamespace(
             CUDARuntimeError=CUDARuntimeError, is_hip=is_hip, getDeviceCount=self._count,
-            driverGetVersion=lambda: driver, runtimeGetVersion=lambda: build,
+            driverGetVersion=lambda: driver,
             memGetInfo=lambda: (self.knobs.free, 2**34), getDevice=lambda: Device.current,
             getDeviceProperties=lambda n: {"name": b"Fake GPU %d" % n, "totalGlobalMem": 2**34},
         )  # fmt: skip
         memory = SimpleNamespace(OutOfMemoryError=OutOfMemoryError)
         nvrtc = SimpleNamespace(getVersion=self._nvrtc)
-        self.cuda = SimpleNamespace(runtime=runtime, memory=memory, nvrtc=nvrtc, Device=Device)
+        version = SimpleNamespace(get_build_version=lambda: build)
+        self.cuda = SimpleNamespace(runtime=runtime, driver=version, memory=memory, nvrtc=nvrtc, Device=Device)
 
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
-        return getattr(np, name)
+        found = getattr(np, name)
+        return functools.partial(on_gpu, found) if callable(found) and not isinstance(found, type) else found
 
     def _count(self):
-        if not self.knobs.driver or self.knobs.driver // 1000 < self.cuda.runtime.runtimeGetVersion() // 1000:
+        if not self.knobs.driver or self.knobs.driver // 1000 < self.cuda.driver.get_build_version() // 1000:
             raise CUDARuntimeError(
                 "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version"
             )
@@ -147,7 +220,7 @@ class Fake(ModuleType):
         whole = np.empty(count + 2 * GUARD, dtype)
         whole.view(np.uint8)[:] = 0xFF  # NaN, or a large number
         self.made.append((whole, count))
-        return whole[GUARD : GUARD + count].reshape(shape).view(ndarray)
+        return ndarray(whole[GUARD : GUARD + count].reshape(shape))
 
     def zeros(self, shape, dtype=float):
         found = self.empty(shape, dtype)
@@ -160,23 +233,22 @@ class Fake(ModuleType):
     def asarray(self, x, dtype=None):
         if isinstance(x, ndarray) and dtype in (None, x.dtype):
             return x
-        x = np.asarray(x, dtype)
+        x = np.asarray(x.plain if isinstance(x, ndarray) else x, dtype)
         found = self.empty(x.shape, x.dtype)
-        found.view(np.ndarray)[...] = x
+        found.plain[...] = x
         return found
 
     def arange(self, *given):
         return self.asarray(np.arange(*given))
 
     def ascontiguousarray(self, x):
-        return x if x.flags.c_contiguous else self.asarray(np.ascontiguousarray(x))
+        return x if x.flags.c_contiguous else self.asarray(np.ascontiguousarray(x.plain))
 
     def concatenate(self, arrays):
-        assert all(type(x) is ndarray for x in arrays)
-        return self.asarray(np.concatenate(arrays))
+        return self.asarray(np.concatenate(plain(arrays)))
 
     def asnumpy(self, x):
-        return np.array(x)
+        return x.get()
 
     def check_guards(self):
         """No kernel wrote beside an array."""
@@ -245,7 +317,7 @@ def modules(cupy):
 
     def gaussian_filter(x, sigma, mode):
         assert type(x) is ndarray
-        return cupy.asarray(scipy.ndimage.gaussian_filter(np.asarray(x), sigma, mode=mode))
+        return cupy.asarray(scipy.ndimage.gaussian_filter(x.plain, sigma, mode=mode))
 
     ndimage = SimpleNamespace(gaussian_filter=gaussian_filter)
     names = {"cupyx": ModuleType("cupyx"), "cupyx.scipy": ModuleType("cupyx.scipy"), "cupyx.scipy.ndimage": ndimage}

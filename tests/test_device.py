@@ -1,6 +1,7 @@
 """Which device is taken, and what is said when it is not the GPU: each fault with CuPy and the driver faked.
 
-The texts of the fakes are what CuPy 14.2 was seen to say on machines with those faults.
+Which of the fakes' texts were seen and which follow CuPy's source is said in fake_cupy.py; what was seen is the absence
+of a driver, of NVRTC, and of CuPy's package `cuda`. No test here has met a driver that is too old, or a GPU.
 """
 
 import builtins
@@ -26,8 +27,13 @@ FAULTS = {
     "driver older than any": ({"driver": 11040}, "CUDA 12.9 and the NVIDIA driver reaches only 11.4: update the driver .*l[)][.]$"),
     "no GPU": ({"gpus": 0}, "shows CuPy no GPU .cudaErrorNoDevice: no CUDA-capable device is detected.*nvidia-smi"),
     "no NVRTC": ({"nvrtc": None}, r"NVRTC is missing .*libnvrtc.so.12.*: type .*pip install -e \"\.\[cuda12\]\"\.$"),
-    "no NVRTC for CUDA 13": ({"nvrtc": None, "driver": 13000}, r"NVRTC is missing .*\[cuda13\]"),
-    "NVRTC newer than the driver": ({"nvrtc": (13, 1)}, r"NVRTC 13.1 is newer than the driver, which reaches 12.9.*\[cuda12\]"),
+    "no NVRTC for CUDA 13": ({"nvrtc": None, "build": 13000, "driver": 13000}, r"NVRTC is missing .*\[cuda13\]"),
+    "no NVRTC, newer driver": ({"nvrtc": None, "driver": 13000}, r"NVRTC is missing .*: type .*\[cuda12\]"),
+    "CuPy for CUDA 11": (
+        {"nvrtc": None, "build": 11080},
+        r"NVRTC is missing .*: as this CuPy is for CUDA 11.8, uninstall it and type .*\[cuda12\]",
+    ),
+    "NVRTC newer than the driver": ({"nvrtc": (13, 1)}, r"NVRTC 13.1 is newer than the driver, which reaches 12.9: update the driver, or.*\[cuda12\]"),
     "no GPU for ROCm": ({"gpus": 0, "is_hip": True}, r"a build for AMD \(ROCm\) and sees no GPU .*rocminfo.*\[cuda12\]"),
     "memory full": ({"free": 0}, "the GPU has no memory left .Out of memory allocating 32 bytes.*nvidia-smi"),
 }  # fmt: skip
@@ -135,7 +141,7 @@ def test_broken_cupy(monkeypatch, error, message):
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (CUDARuntimeError("cudaErrorNoKernelImageForDevice: no kernel image"), "cannot use the GPU .cudaErrorNoKernelImage"),
+        (CUDARuntimeError("cudaErrorNoKernelImageForDevice: no kernel image is available"), "cannot use the GPU .cudaErrorNoKernelImage"),
         (OutOfMemoryError("Out of memory allocating 512 bytes."), "has no memory left .Out of memory allocating 512"),
     ],
 )  # fmt: skip

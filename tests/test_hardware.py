@@ -1,7 +1,9 @@
 """The hardware report, with drivers and libraries that fail as real ones do.
 
-The fakes are modules of the real names, put first on the path of the processes that the report asks. What they raise
-was read off CuPy 13.6 and 14.2, nvidia-ml-py 13.615 and TensorFlow 2.21 on a machine without a GPU.
+The fakes are modules of the real names, put first on the path of the processes that the report asks. Seen on a machine
+without a GPU: what CuPy 13.6 and 14.2 say without a driver and without NVRTC, what nvidia-ml-py 13.615 says without
+NVML, and how tensorflow-cpu 2.21 answers. The texts of other faults follow the sources and documents of these packages
+and of CUDA: no driver or GPU was at hand.
 """
 
 import json
@@ -155,7 +157,7 @@ def test_two_cupys(machine, tmp_path):
 
 def test_cupy_for_another_cuda_version(machine):
     """The driver runs CUDA 11 as well, but its libraries are absent: those of the extras are for 12 and 13."""
-    nvrtc = 'raise RuntimeError("CuPy failed to load libnvrtc.so.11.2: No such file or directory")'
+    nvrtc = 'raise RuntimeError("CuPy failed to load libnvrtc.so.11.2: OSError: libnvrtc.so.11.2: cannot open")'
     lines = machine(NVML.format(**GPU), CUPY.format(**CARD | {"build": 11080, "nvrtc": nvrtc}), sign="nvidia")
     assert lines["CuPy"].state == lines["NVRTC"].state == "missing"
     assert "for CUDA 11.8" in lines["CuPy"].finding
@@ -177,7 +179,7 @@ def test_cupy_that_cannot_be_imported(machine):
 
 @pytest.mark.parametrize("build", [12090, 13000])
 def test_nvrtc_missing(machine, build):
-    nvrtc = 'raise RuntimeError("Failure finding libnvrtc.so.12: No such file")'
+    nvrtc = 'raise RuntimeError("CuPy failed to load libnvrtc.so.12: OSError: libnvrtc.so.12: cannot open")'
     lines = machine(
         NVML.format(**GPU), CUPY.format(**CARD | {"build": build, "driver": 13000, "nvrtc": nvrtc}), sign="nvidia"
     )
@@ -222,7 +224,7 @@ def test_nvidia_ml_py_missing(machine):
 
 
 def test_driver_and_its_library_of_two_versions(machine):
-    raised = 'raise NVMLError_LibRmVersionMismatch("Driver/library version mismatch")'
+    raised = 'raise NVMLError_LibRmVersionMismatch("RM has detected an NVML/RM version mismatch.")'
     lines = machine(NVML.format(**GPU | {"init": raised}), sign="nvidia")
     assert lines["Driver"].state == "missing" and lines["Driver"].remedy == "sudo reboot"
 
