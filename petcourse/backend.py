@@ -17,6 +17,9 @@ def load_keras():
     TensorFlow writes it past Python, to file descriptor 2, and no environment variable silences all of it; so the
     descriptor leads to a file meanwhile, from which everything but the known lines is passed on. An ImportError
     says so if the back-end is not TensorFlow, JAX or PyTorch, or is not installed.
+
+    On a GPU TensorFlow takes memory as it needs it, so that CuPy has room beside it; by default it would take nearly all
+    (https://www.tensorflow.org/guide/gpu#limiting_gpu_memory_growth).
     """
     if "keras" in sys.modules:
         return sys.modules["keras"]
@@ -26,6 +29,7 @@ def load_keras():
     if importlib.util.find_spec(backend) is None:
         text = f"KERAS_BACKEND asks for {backend!r}, which is not installed: type `pip install {backend}`"
         raise ImportError(f"{text}, or set KERAS_BACKEND to one that is, and restart the kernel.")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # read when the first tensor starts the devices
     sys.stderr.flush()
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         stderr = os.dup(2)

@@ -7,6 +7,7 @@ from tqdm.auto import tqdm
 
 from petcourse.cache import cached
 from petcourse.dataset import BLUR, MODEL, RANDOMS, as_slices
+from petcourse.device import as_numpy
 from petcourse.projector import Attenuation
 from petcourse.psf import PSF
 from petcourse.reconstruction import mlem
@@ -83,13 +84,14 @@ def scan(subject, X, iterations=(11,), counts=1e8, seed=0, size=128):
         return as_slices(volume, size=size)[..., 0]
 
     def make():
-        A = Attenuation(attenuation_factors(X, subject.mu))
-        m, r, scale = simulate(A @ X @ PSF(X.scanner, BLUR), subject.pet, X.scanner.live(), counts, RANDOMS, seed)
+        pet, mu = X.xp.asarray(subject.pet), X.xp.asarray(subject.mu)
+        A = Attenuation(attenuation_factors(X, mu))
+        m, r, scale = simulate(A @ X @ PSF(X.scanner, BLUR), pet, X.scanner.live(), counts, RANDOMS, seed)
         steps = enumerate(mlem(A @ X @ PSF(X.scanner, MODEL), m, r, max(iterations)), 1)
         steps = tqdm(steps, total=max(iterations), desc=subject.name, unit="iteration", leave=False)
         unit = 1e8 / counts
         return {"scale": scale * unit} | {
-            str(k): cut(theta) * np.float32(unit) for k, (theta, _) in steps if k in iterations
+            str(k): cut(as_numpy(theta)) * np.float32(unit) for k, (theta, _) in steps if k in iterations
         }
 
     settings = {"fwhm": BLUR, "model": MODEL, "randoms": RANDOMS, "counts": counts, "seed": seed, "size": size}

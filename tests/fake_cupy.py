@@ -56,8 +56,8 @@ def index(key):
 def on_gpu(function, *given, **named):
     """Call NumPy's function for CuPy's of the same name."""
     out = named.get("out")
-    if "where" in named:
-        raise TypeError(f"Wrong arguments {({'where': named['where']})}")
+    if unknown := {name: named[name] for name in ("where", "initial") if name in named}:
+        raise TypeError(f"Wrong arguments {unknown}")
     found = function(*map(plain, given), **{name: plain(x) for name, x in named.items()})
     if out is not None:
         return out[0] if isinstance(out, tuple) else out

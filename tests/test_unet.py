@@ -354,3 +354,19 @@ def test_what_is_said_while_an_import_fails_is_passed_on(tmp_path):
     assert "why it fails" in run.stderr
     assert "start-up" not in run.stderr
     assert "OSError: broken" in run.stderr
+
+
+@pytest.mark.parametrize(("given", "wanted"), [({}, "true"), ({"TF_FORCE_GPU_ALLOW_GROWTH": "false"}, "false")])
+def test_tensorflow_leaves_gpu_memory_to_others(given, wanted, tmp_path, monkeypatch):
+    """It is told so before the first tensor, unless the user says something else."""
+    monkeypatch.delenv("TF_FORCE_GPU_ALLOW_GROWTH", raising=False)
+    (tmp_path / "keras.py").write_text(
+        "import os\nclass ops:\n    def zeros(n): print(os.environ['TF_FORCE_GPU_ALLOW_GROWTH'])\n"
+    )
+    run = python(
+        "from petcourse.backend import load_keras; load_keras()",
+        PYTHONPATH=str(tmp_path),
+        KERAS_BACKEND="tensorflow",
+        **given,
+    )
+    assert run.stdout.strip() == wanted, run.stderr
