@@ -47,11 +47,14 @@ class Kernels:
             options=tuple(f"-D{name}={value}" for name, value in given.items()),
         )
         self.project, self.gather, self.back_project = map(module.get_function, ("project", "gather", "back_project"))
-        self.tables = [xp.asarray(np.ascontiguousarray(table).view(np.uint8)) for table in (X.rays, X.segments, planes)]
-        self.inside = xp.asarray(X.inside)
         seen = (X.rays["first"] < X.rays["last"]).ravel()
         steep = X.rays["steep"].ravel() != 0
-        self.flat, self.steep = (xp.asarray(np.flatnonzero(seen & kind).astype(np.int32)) for kind in (~steep, steep))
+        with self.ready("making a projector"):
+            self.tables = [
+                xp.asarray(np.ascontiguousarray(table).view(np.uint8)) for table in (X.rays, X.segments, planes)
+            ]
+            self.inside = xp.asarray(X.inside)
+            self.flat, self.steep = (xp.asarray(np.flatnonzero(seen & kind).astype("i4")) for kind in (~steep, steep))
 
     def forward(self, theta, factor):
         """As `Projector.forward`; ``factor`` multiplies each bin unless it is empty."""
@@ -119,9 +122,9 @@ class Kernels:
         return (self.xp.ascontiguousarray(factor), *ints(1)) if factor.size else (unused, *ints(0))
 
     @contextmanager
-    def ready(self, what, x):
+    def ready(self, what, x=None):
         """Make the projector's GPU the current one, and say what to do if its memory gives out all the same."""
-        if x.device != self.gpu:
+        if x is not None and x.device != self.gpu:
             raise ValueError(
                 f"the array is on GPU {x.device.id} and the projector on GPU {self.gpu.id}: "
                 f"make both inside `with cupy.cuda.Device({self.gpu.id}):`."

@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -168,7 +169,7 @@ class Fake(ModuleType):
 
     def __init__(self, driver=12090, build=12090, gpus=1, nvrtc=(12, 9), free=2**34, allocations=10**9, is_hip=False):
         super().__init__("cupy")
-        self.__spec__ = None
+        self.__spec__ = ModuleSpec("cupy", None)  # for those who ask importlib whether CuPy is there
         self.ndarray, self.knobs, self.made, self.backwards = ndarray, SimpleNamespace(), [], False
         self.knobs.__dict__.update(driver=driver, gpus=gpus, nvrtc=nvrtc, free=free, allocations=allocations)
         runtime = SimpleNamespace(

@@ -258,6 +258,27 @@ def test_too_little_memory_to_begin_with(monkeypatch):
         mlem(X, m, m, 1)
 
 
+@pytest.mark.parametrize("allocations", range(6))
+def test_memory_gives_out_at_any_allocation(monkeypatch, allocations):
+    """Although enough was free a moment ago: whether a projector is made, or projects, or projects back."""
+    cupy, (theta, m) = insert_fake(monkeypatch), (random(shape) for shape in (SMALL.image_shape, SMALL.sinogram_shape))
+    X = Projector(SMALL, device="gpu")
+    theta, m = cupy.asarray(theta), cupy.asarray(m)
+    cases = [
+        ("making a projector", 6, lambda: Projector(SMALL, device="gpu").kernels),
+        ("a forward projection", 2, lambda: X @ theta),
+        ("a back projection", 4, lambda: X.T @ m),
+    ]
+    for what, most, work in cases:
+        # `choose` proves the GPU with an array, and the projector has an empty one for factors it has not
+        cupy.knobs.allocations = allocations + 2 * (what == "making a projector")
+        if allocations < most:
+            with pytest.raises(MemoryError, match=f"^{what} ran out of GPU memory .Out of memory allocating.*: close"):
+                work()
+        cupy.knobs.allocations = 10**9
+        work()
+
+
 def test_little_memory_is_enough(monkeypatch):
     """What does not fit at once is done in parts."""
     cupy = insert_fake(monkeypatch)
@@ -301,6 +322,20 @@ def test_two_gpus(monkeypatch):
     theta = cupy.zeros(X.dims, np.float32)
     with pytest.raises(ValueError, match=r"array is on GPU 0 and the projector on GPU 1: make both inside `with"):
         X @ theta
+
+
+def test_the_projector_says_which_device_it_takes(monkeypatch):
+    """No GPU to be had: the CPU and one warning, or an error, with one sentence; and the CPU's result."""
+    insert_fake(monkeypatch, driver=0)
+    monkeypatch.delenv("PETCOURSE_DEVICE")
+    monkeypatch.setattr("petcourse.device.choose.warned", False)
+    with pytest.warns(UserWarning, match="computing on the CPU: CuPy is installed but finds no NVIDIA driver") as caught:
+        X, again = Projector(SMALL), Projector(SMALL, device="auto")
+    assert len(caught) == 1
+    assert (X.device, X.xp, again.device) == ("cpu", np, "cpu")
+    assert type(X @ random(X.dims)) is np.ndarray
+    with pytest.raises(RuntimeError, match="no GPU can be used: CuPy is installed but finds no NVIDIA driver"):
+        Projector(SMALL, device="gpu")
 
 
 # The compiler, and the real thing
