@@ -329,7 +329,9 @@ def test_the_projector_says_which_device_it_takes(monkeypatch):
     insert_fake(monkeypatch, driver=0)
     monkeypatch.delenv("PETCOURSE_DEVICE")
     monkeypatch.setattr("petcourse.device.choose.warned", False)
-    with pytest.warns(UserWarning, match="computing on the CPU: CuPy is installed but finds no NVIDIA driver") as caught:
+    with pytest.warns(
+        UserWarning, match="computing on the CPU: CuPy is installed but finds no NVIDIA driver"
+    ) as caught:
         X, again = Projector(SMALL), Projector(SMALL, device="auto")
     assert len(caught) == 1
     assert (X.device, X.xp, again.device) == ("cpu", np, "cpu")
