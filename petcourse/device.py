@@ -166,9 +166,8 @@ def choose(device="auto"):
         return "gpu"
     if asked == "gpu":
         raise RuntimeError(f"no GPU can be used: {trouble}")
-    if not choose.warned and (
-        gpu_sign() or "cupy" in sys.modules or importlib.util.find_spec("cupy")
-    ):  # else nothing is there to be mended
+    mendable = gpu_sign() or "cupy" in sys.modules or importlib.util.find_spec("cupy")
+    if mendable and not choose.warned:
         choose.warned = True
         warnings.warn(
             f'computing on the CPU: {trouble} (device="cpu" or PETCOURSE_DEVICE=cpu: no warning)', stacklevel=2
