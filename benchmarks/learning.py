@@ -27,7 +27,7 @@ from petcourse.psf import FWHM_PER_SIGMA
 from petcourse.unet import DeadNetwork, train, unet
 
 RESULTS = Path(__file__).with_name("LEARNING.md")
-STOPS = (3, 6, 11, 20, 40, 60, 80)  # iterations of MLEM
+STOPS = (5, 11, 20, 40, 60, 80)  # iterations of MLEM
 WIDTHS = (0, 1, 2, 3, 4, 6)  # FWHM of the filter after it [mm]
 STRENGTHS = (0.01, 0.02, 0.04, 0.08)  # of non-local means, as part of the image's maximum
 
