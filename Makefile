@@ -24,8 +24,8 @@ lab: $(STAMP)  ## open JupyterLab on the notebooks (more options: make lab ARGS=
 test: $(STAMP)  ## unit tests and every notebook at small size, embedded phantom (under 10 minutes)
 	$(call fresh,small) PETCOURSE_BRAINWEB= $(PYTEST) -m "not slow" $(ARGS)
 
-test-full: $(STAMP)  ## slow unit tests and every notebook at full size (BrainWeb from PETCOURSE_BRAINWEB if set)
-	$(call fresh,full) $(PYTEST) -m "slow or notebook" $(ARGS)
+test-full: $(STAMP)  ## slow unit tests, notebooks at full size, 05 on fewer heads (BrainWeb from PETCOURSE_BRAINWEB if set)
+	$(call fresh,full) PETCOURSE_QUICK=1 $(PYTEST) -m "slow or notebook" $(ARGS)
 
 run: $(STAMP)  ## execute all notebooks in order at full size; pages and a table of time and memory in build/
 	$(call fresh,full) $(PY) -m benchmarks.notebooks

@@ -27,7 +27,7 @@ from petcourse.psf import FWHM_PER_SIGMA
 from petcourse.unet import DeadNetwork, train, unet
 
 RESULTS = Path(__file__).with_name("LEARNING.md")
-STOPS = (3, 6, 11, 20, 40, 60, 80)  # iterations of MLEM
+STOPS = (5, 11, 20, 40, 70, 100)  # iterations of MLEM
 WIDTHS = (0, 1, 2, 3, 4, 6)  # FWHM of the filter after it [mm]
 STRENGTHS = (0.01, 0.02, 0.04, 0.08)  # of non-local means, as part of the image's maximum
 
@@ -93,7 +93,7 @@ def talk(name):
 def evaluation(learn, unseen, seeds, epochs):
     """Notebook 05: other heads, against methods that do not learn."""
     scanner = Scanner.mmr()
-    X = Projector(scanner, radius=130)
+    X = Projector(scanner, radius=150)
     tuned = {n: STOPS for n in (learn[0], *unseen)}
     cases = {n: scan(load_subject(n, scanner), X, tuned.get(n, (11,))) for n in tqdm((*learn, *unseen), unit="head")}
     repeats = [cases[unseen[0]], *(scan(load_subject(unseen[0], scanner), X, STOPS, seed=k) for k in (1, 2))]

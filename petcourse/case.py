@@ -53,7 +53,7 @@ class Case:
         return (self.labels == 2) | (self.labels == 3)
 
 
-def scan(subject, X, iterations=(11,), counts=1e8, seed=0, size=128):
+def scan(subject, X, iterations=(11,), counts=1e8, seed=0, size=112):
     """Scan and reconstruct a subject as `reconstruct` does, and keep only what learning needs, also in the cache.
 
     Parameters
@@ -68,7 +68,7 @@ def scan(subject, X, iterations=(11,), counts=1e8, seed=0, size=128):
     seed : int
         Of the Poisson noise.
     size : int
-        Voxels along y and x that are kept.
+        Voxels along y and x that are kept; a BrainWeb head fits into 104.
 
     Returns
     -------
@@ -80,22 +80,24 @@ def scan(subject, X, iterations=(11,), counts=1e8, seed=0, size=128):
         As `measure`, `mlem` and `as_slices`.
     """
 
-    def cut(volume):
-        return as_slices(volume, size=size)[..., 0]
+    settings = {"fwhm": BLUR, "model": MODEL, "randoms": RANDOMS, "counts": counts, "seed": seed, "size": size}
+    made_by = made_of(subject, X, iterations=iterations, **settings)
+    pet, t1, labels, lesion_map = (
+        as_slices(v, size=size)[..., 0] for v in (subject.pet, subject.t1, subject.labels, subject.lesion_map)
+    )
+    name, lesions = subject.name, tuple(lesion.name for lesion in subject.lesions)
+    whole = [subject.mu, subject.pet]
+    del subject  # unless the caller keeps it: a quarter of a gigabyte that MLEM may need
 
     def make():
-        pet, mu = X.xp.asarray(subject.pet), X.xp.asarray(subject.mu)
-        A = Attenuation(attenuation_factors(X, mu))
-        m, r, scale = simulate(A @ X @ PSF(X.scanner, BLUR), pet, X.scanner.live(), counts, RANDOMS, seed)
+        A = Attenuation(attenuation_factors(X, X.xp.asarray(whole.pop(0))))
+        P = A @ X @ PSF(X.scanner, BLUR)
+        m, r, scale = simulate(P, X.xp.asarray(whole.pop()), X.scanner.live(), counts, RANDOMS, seed)
         steps = enumerate(mlem(A @ X @ PSF(X.scanner, MODEL), m, r, max(iterations)), 1)
-        steps = tqdm(steps, total=max(iterations), desc=subject.name, unit="iteration", leave=False)
-        unit = 1e8 / counts
-        return {"scale": scale * unit} | {
-            str(k): cut(as_numpy(theta)) * np.float32(unit) for k, (theta, _) in steps if k in iterations
-        }
+        steps = tqdm(steps, total=max(iterations), desc=name, unit="iteration", leave=False)
+        kept = {str(k): as_slices(as_numpy(theta), size=size)[..., 0] for k, (theta, _) in steps if k in iterations}
+        unit = np.float32(1e8 / counts)
+        return {k: unit * image for k, image in kept.items()} | {"scale": unit * np.float32(scale)}
 
-    settings = {"fwhm": BLUR, "model": MODEL, "randoms": RANDOMS, "counts": counts, "seed": seed, "size": size}
-    kept = cached("case", make, **made_of(subject, X, iterations=iterations, **settings))
-    images = [cut(v) for v in (subject.pet * np.float32(kept["scale"]), subject.t1, subject.labels, subject.lesion_map)]
-    lesions = tuple(lesion.name for lesion in subject.lesions)
-    return Case(subject.name, {k: kept[str(k)] for k in iterations}, *images, lesions)
+    kept = cached("case", make, **made_by)
+    return Case(name, {k: kept[str(k)] for k in iterations}, pet * kept["scale"], t1, labels, lesion_map, lesions)
