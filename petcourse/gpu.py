@@ -41,7 +41,7 @@ class Kernels:
         self.steps = max(1, min(8, SHARED // (4 * self.depth + 8 * count + 16)))
         self.lines = max(1, min(32, (SHARED - 8 * count) // (8 * count + 16)))
         self.planes = min(MOST_PLANES, -(-total // THREADS))
-        given = {"STEPS": self.steps, "PLANES": self.planes, "LINES": self.lines}
+        given = {"STEPS": self.steps, "PLANES": self.planes, "LINES": self.lines, "COUNT": count}
         module = xp.RawModule(
             code=SOURCE.read_text(encoding="utf-8"),
             options=tuple(f"-D{name}={value}" for name, value in given.items()),
@@ -70,7 +70,7 @@ class Kernels:
             out = xp.empty(X.dimsd, np.float32)
             self.project(
                 (lines, -(-total // (THREADS * self.planes))), (THREADS,),
-                (image, *ints(X.side, self.height, X.floor, self.depth), rays, *ints(lines), segments, *ints(count),
+                (image, *ints(X.side, self.height, X.floor, self.depth), rays, *ints(lines), segments,
                  planes, *ints(total), *self.attenuation(factor, out), out),
                 shared_mem=self.steps * (4 * self.depth + 8 * count + 16),
             )  # fmt: skip
@@ -105,7 +105,7 @@ class Kernels:
                 )  # fmt: skip
                 self.back_project(
                     (X.side, 2, -(-self.height // THREADS)), (THREADS,),
-                    (work, *ints(self.width), rays, segments, *ints(count), here, *ints(len(flat), len(here)),
+                    (work, *ints(self.width), rays, segments, here, *ints(len(flat), len(here)),
                      *ints(X.side, self.height, X.floor), image),
                     shared_mem=self.lines * (8 * count + 16) + 8 * count,
                 )  # fmt: skip

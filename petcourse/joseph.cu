@@ -2,7 +2,7 @@
 //
 // The walk is that of joseph.py: one step for each voxel row, between two voxel columns along z, and every plane repeats
 // it, shifted along z. Neighbouring threads take neighbouring planes (or voxels along z), so that all reads and writes
-// of columns are contiguous. STEPS, PLANES and LINES are given when it is compiled, to suit the scanner.
+// of columns are contiguous. STEPS, PLANES, LINES and COUNT, the number of segments, are given when it is compiled.
 
 struct Ray { double column, column_step, t, t_step, step, length; long long first, last, steep; };
 struct Segment { double base, slope, rise; long long first, planes, start, lanes; };
@@ -39,13 +39,13 @@ __device__ float oblique(float rise, const Ray& ray)
 // column to the next; a column lies in shared memory from `floor` on, with zeros up to `depth`.
 extern "C" __global__ void __launch_bounds__(THREADS) project(
     const float* __restrict__ image, int side, int height, int floor, int depth, const Ray* __restrict__ rays, int lines,
-    const Segment* __restrict__ segments, int count, const Plane* __restrict__ planes, int plane_count,
+    const Segment* __restrict__ segments, const Plane* __restrict__ planes, int plane_count,
     const float* __restrict__ factor, int attenuates, float* __restrict__ out)
 {
     extern __shared__ float shared[];
     float* columns = shared;                         // STEPS x depth
-    Shift* shifts = (Shift*)(columns + STEPS * depth);  // STEPS x count
-    Mix* mixes = (Mix*)(shifts + STEPS * count);        // STEPS
+    Shift* shifts = (Shift*)(columns + STEPS * depth);  // STEPS x COUNT
+    Mix* mixes = (Mix*)(shifts + STEPS * COUNT);        // STEPS
     const int thread = threadIdx.x, line = blockIdx.x, plane0 = blockIdx.y * THREADS * PLANES + thread;
     const Ray ray = rays[line];
     const int row_step = ray.steep ? height : side * height, column_step = ray.steep ? side * height : height;
@@ -64,9 +64,9 @@ extern "C" __global__ void __launch_bounds__(THREADS) project(
     for (int row0 = (int)ray.first; row0 < ray.last; row0 += STEPS) {
         __syncthreads();  // all threads are through with the rows before
         if (thread < STEPS) mixes[thread] = mix(ray, row0 + thread, row_step, column_step);
-        for (int n = thread; n < STEPS * count; n += THREADS) {
-            const int row = row0 + n / count;
-            shifts[n] = shift(segments[n % count], ray, row < ray.last ? row : row0);
+        for (int n = thread; n < STEPS * COUNT; n += THREADS) {
+            const int row = row0 + n / COUNT;
+            shifts[n] = shift(segments[n % COUNT], ray, row < ray.last ? row : row0);
         }
         __syncthreads();
         for (int z = thread; z < height; z += THREADS) {
@@ -81,7 +81,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) project(
         for (int g = 0; g < STEPS; g++) {
             #pragma unroll
             for (int n = 0; n < PLANES; n++) {
-                const Shift s = shifts[g * count + segment[n]];
+                const Shift s = shifts[g * COUNT + segment[n]];
                 const float* at = columns + g * depth + s.k + place[n];
                 sum[n] += at[0] + s.f * (at[1] - at[0]);
             }
@@ -126,20 +126,20 @@ extern "C" __global__ void __launch_bounds__(256) gather(
 
 // Back: one block for each image row, which no other block touches, and each thread adds to its own voxels along z.
 // Steep lines (blockIdx.y 1, listed from `flat_count` on) have an image of their own, with x and y changed over.
-extern "C" __global__ void __launch_bounds__(THREADS) back_project(
+extern "C" __global__ void __launch_bounds__(THREADS, 4) back_project(
     const float* __restrict__ work, int width, const Ray* __restrict__ rays, const Segment* __restrict__ segments,
-    int count, const int* __restrict__ listed, int flat_count, int listed_count, int side, int height, int floor,
+    const int* __restrict__ listed, int flat_count, int listed_count, int side, int height, int floor,
     float* __restrict__ image)
 {
     extern __shared__ float shared[];
-    Shift* shifts = (Shift*)shared;               // LINES x count
-    Mix* mixes = (Mix*)(shifts + LINES * count);  // LINES
-    int* spans = (int*)(mixes + LINES);           // count x (start, end)
+    Shift* shifts = (Shift*)shared;               // LINES x COUNT
+    Mix* mixes = (Mix*)(shifts + LINES * COUNT);  // LINES
+    int* spans = (int*)(mixes + LINES);           // COUNT x (start, end)
     const int thread = threadIdx.x, row = blockIdx.x, z = blockIdx.z * THREADS + thread;
     const int begin = blockIdx.y ? flat_count : 0, end = blockIdx.y ? listed_count : flat_count;
     float* own = image + ((long long)blockIdx.y * side + row) * side * height + z;
 
-    for (int s = thread; s < count; s += THREADS) {
+    for (int s = thread; s < COUNT; s += THREADS) {
         spans[2 * s] = (int)segments[s].start;
         spans[2 * s + 1] = (int)segments[s].planes + 1;
     }
@@ -148,8 +148,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) back_project(
         __syncthreads();  // all threads are through with the lines before
         for (int n = thread; n < some; n += THREADS) mixes[n] = mix(rays[listed[line0 + n]], row, 0, height);
         __syncthreads();
-        for (int n = thread; n < some * count; n += THREADS)
-            if (mixes[n / count].next >= 0) shifts[n] = shift(segments[n % count], rays[listed[line0 + n / count]], row);
+        for (int n = thread; n < some * COUNT; n += THREADS)
+            if (mixes[n / COUNT].next >= 0) shifts[n] = shift(segments[n % COUNT], rays[listed[line0 + n / COUNT]], row);
         __syncthreads();
         if (z >= height) continue;
         for (int n = 0; n < some; n++) {
@@ -157,9 +157,9 @@ extern "C" __global__ void __launch_bounds__(THREADS) back_project(
             if (m.next < 0) continue;
             const float* planes = work + (long long)(line0 + n) * width;
             float sum = 0;
-            #pragma unroll 4
-            for (int s = 0; s < count; s++) {
-                const Shift t = shifts[n * count + s];
+            #pragma unroll  // all loads of a line are then under way together
+            for (int s = 0; s < COUNT; s++) {
+                const Shift t = shifts[n * COUNT + s];
                 // Beside the segment's planes, which the unsigned minimum makes one case, are zeros.
                 const unsigned plane = z + floor - t.k, last = spans[2 * s + 1];
                 const float* at = planes + spans[2 * s] + (plane < last ? plane : last);

@@ -287,7 +287,7 @@ def compiled(code, options):
     if key not in BUILT:
         BUILT[key] = tempfile.TemporaryDirectory()  # lasts as long as this process
         source, library = (Path(BUILT[key].name) / f"kernels.{end}" for end in ("cpp", "so"))
-        names = re.findall(r'extern "C" __global__ void [^(]*\(\w+\) (\w+)\(', code)
+        names = re.findall(r'extern "C" __global__ void [^(]*\([^)]*\) (\w+)\(', code)
         parts = [
             '#include "cuda_on_cpu.h"',
             code.replace("extern __shared__", "extern"),

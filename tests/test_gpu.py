@@ -350,10 +350,10 @@ def test_source_compiles_for_gpus(arch):
         (path for root in importlib.util.find_spec("nvidia").submodule_search_locations
          for path in sorted(Path(root).glob("**/libnvrtc.so.1?"))), None)  # fmt: skip
     if not nvrtc:
-        pytest.skip("NVRTC is not installed (nvidia-cuda-nvrtc-cu12, in the extra cuda12)")
+        pytest.skip("NVRTC is not installed (nvidia-cuda-nvrtc-cu12, in the extra test)")
     library, program = ctypes.CDLL(str(nvrtc)), ctypes.c_void_p()
     assert library.nvrtcCreateProgram(ctypes.byref(program), SOURCE.encode(), b"joseph.cu", 0, None, None) == 0
-    options = [b"-DSTEPS=8", b"-DPLANES=7", b"-DLINES=32", b"-std=c++17", f"-arch={arch}".encode()]
+    options = [b"-DSTEPS=8", b"-DPLANES=7", b"-DLINES=32", b"-DCOUNT=11", b"-std=c++17", f"-arch={arch}".encode()]
     failed = library.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
     size = ctypes.c_size_t()
     library.nvrtcGetProgramLogSize(program, ctypes.byref(size))

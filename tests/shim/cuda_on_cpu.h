@@ -3,6 +3,7 @@
 // Each thread of a block is a context with a stack of its own, which __syncthreads leaves until all others have come to
 // it as well. A thread runs undisturbed from one barrier to the next, so a missing barrier shows: what other threads
 // should have written is not there yet, or in the other order of threads it is overwritten already.
+// A race between two barriers, where threads touch one place in turns that the order of a GPU decides, cannot be seen.
 #include <setjmp.h>
 #include <ucontext.h>
 
@@ -16,7 +17,7 @@
 #define __global__
 #define __device__ static inline
 #define __shared__ static  // after Python took it away where memory is shared dynamically
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 
 struct Index { int x, y, z; };
 static Index threadIdx, blockIdx;
