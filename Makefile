@@ -60,6 +60,6 @@ $(STAMP): pyproject.toml constraints.txt
 	  if [ -z "$$python" ]; then \
 	    echo "None of these is a working Python 3.11, 3.12 or 3.13: $(CANDIDATES); install one, or name it: make PYTHON=/path/to/python3.12." >&2; exit 1; fi; \
 	  echo "Making .venv with $$python"; $$python -m venv --clear .venv; fi
-	@echo "Installing the tested versions into .venv (a minute or two, about 2.3 GB)"
+	@echo "Installing the tested versions into .venv (a minute or two, about 2.5 GB)"
 	$(PY) -m pip install --quiet --constraint constraints.txt --editable ".[test]"
 	@touch $@
