@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-VISIBLE = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")  # empty or -1 hides every GPU
+from petcourse.probes import version, visible
+
 INSTALL = '.venv/bin/pip install -e ".[{}]"'
 
 
@@ -53,11 +54,11 @@ def gpu_trouble():
         maker, extra = ("NVIDIA GPU", "cuda12") if sign == "nvidia" else ("ROCm", "rocm")
         return f"there are signs of {maker} here, but CuPy is not installed: type {INSTALL.format(extra)}."
     except Exception as error:  # noqa: BLE001  whatever a broken installation raises
-        return f"CuPy cannot be imported ({_said(error)}): uninstall it and type {INSTALL.format('cuda12')}."
+        return f"CuPy cannot be imported ({first_line(error)}): uninstall it and type {INSTALL.format('cuda12')}."
     try:
         return _driver_trouble(cupy) or _compiler_trouble(cupy) or _run_trouble(cupy)
     except Exception as error:  # noqa: BLE001  anything else that CuPy or the driver says
-        return f"CuPy cannot use the GPU ({_said(error)}): see what python -m petcourse.hardware reports."
+        return f"CuPy cannot use the GPU ({first_line(error)}): see what python -m petcourse.hardware reports."
 
 
 def _driver_trouble(cupy):
@@ -69,12 +70,11 @@ def _driver_trouble(cupy):
         count, said = 0, str(error)
     if count:
         return None
-    hidden = [name for name in VISIBLE if os.environ.get(name, "0").strip() in ("", "-1")]
-    if hidden:
-        return (
-            f"{hidden[0]} is {os.environ[hidden[0]]!r}, which hides every GPU: type unset {hidden[0]} and start again."
-        )
+    name, listed = visible(runtime.is_hip)
+    hidden = f"{name} is {','.join(listed or [])!r} and shows CuPy no GPU: type unset {name} and start again."
     if runtime.is_hip:
+        if listed:
+            return hidden
         return (
             f"CuPy is a build for AMD (ROCm) and sees no GPU ({said}): see what rocminfo lists and join its groups with "
             f"sudo usermod -aG render,video $USER, or for an NVIDIA GPU uninstall it and type {INSTALL.format('cuda12')}."
@@ -88,10 +88,11 @@ def _driver_trouble(cupy):
     if driver // 1000 < build // 1000:
         other = f" or uninstall CuPy and type {INSTALL.format('cuda12')}" if driver >= 12000 else ""
         return (
-            f"CuPy is built for CUDA {_version(build)} and the NVIDIA driver reaches only {_version(driver)}: update the "
+            f"CuPy is built for CUDA {version(build)} and the NVIDIA driver reaches only {version(driver)}: update the "
             f"driver (Ubuntu: sudo ubuntu-drivers install){other}."
         )
-    return f"the NVIDIA driver shows CuPy no GPU ({said}): see what nvidia-smi lists; in a container use --gpus all."
+    nothing = f"the NVIDIA driver shows CuPy no GPU ({said}): see what nvidia-smi lists; in a container use --gpus all."
+    return hidden if listed else nothing
 
 
 def _compiler_trouble(cupy):
@@ -101,15 +102,15 @@ def _compiler_trouble(cupy):
     driver, build = cupy.cuda.runtime.driverGetVersion(), cupy.cuda.driver.get_build_version()
     install = f"type {INSTALL.format('cuda13' if build >= 13000 else 'cuda12')}"
     if build < 12000:  # the extras are for 12 and 13
-        install = f"as this CuPy is for CUDA {_version(build)}, uninstall it and {install}"
+        install = f"as this CuPy is for CUDA {version(build)}, uninstall it and {install}"
     try:
         found = cupy.cuda.nvrtc.getVersion()
     except Exception as error:  # noqa: BLE001  RuntimeError from CuPy 13, DynamicLibNotFoundError from CuPy 14
-        return f"CUDA's run-time compiler NVRTC is missing ({_said(error)}): {install}."
+        return f"CUDA's run-time compiler NVRTC is missing ({first_line(error)}): {install}."
     if found[0] > driver // 1000:
         return (
             f"CUDA's run-time compiler NVRTC {found[0]}.{found[1]} is newer than the driver, which reaches "
-            f"{_version(driver)}: update the driver, or uninstall that NVRTC and {install}."
+            f"{version(driver)}: update the driver, or uninstall that NVRTC and {install}."
         )
     return None
 
@@ -119,15 +120,11 @@ def _run_trouble(cupy):
     try:
         found = int(cupy.arange(4).sum())
     except MemoryError as error:
-        return f"the GPU has no memory left ({_said(error)}): close other programs that use it (nvidia-smi lists them)."
+        return f"the GPU has no memory left ({first_line(error)}): close other programs that use it (nvidia-smi lists them)."
     return None if found == 6 else f"the GPU says that 0 + 1 + 2 + 3 is {found}: reboot, and do not trust it till then."
 
 
-def _version(number):
-    return f"{number // 1000}.{number % 1000 // 10}"
-
-
-def _said(error):
+def first_line(error):
     """The first line of an exception's text."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(" .:")
 
@@ -166,13 +163,17 @@ def choose(device="auto"):
         return "gpu"
     if asked == "gpu":
         raise RuntimeError(f"no GPU can be used: {trouble}")
-    mendable = gpu_sign() or "cupy" in sys.modules or importlib.util.find_spec("cupy")
-    if mendable and not choose.warned:
-        choose.warned = True
-        warnings.warn(
-            f'computing on the CPU: {trouble} (device="cpu" or PETCOURSE_DEVICE=cpu: no warning)', stacklevel=2
-        )
+    if gpu_sign() or "cupy" in sys.modules or importlib.util.find_spec("cupy"):
+        warn_once(trouble)
     return "cpu"
+
+
+def warn_once(trouble):
+    """Say the first time why the CPU has to be taken."""
+    if not choose.warned:
+        choose.warned = True
+        text = f'computing on the CPU: {trouble} (device="cpu" or PETCOURSE_DEVICE=cpu: no warning)'
+        warnings.warn(text, stacklevel=3)
 
 
 choose.warned = False
@@ -214,7 +215,6 @@ def gpu_name():
     name, count = runtime.getDeviceProperties(here)["name"].decode(), runtime.getDeviceCount()
     if count == 1:
         return name
-    variable = "HIP_VISIBLE_DEVICES" if runtime.is_hip else "CUDA_VISIBLE_DEVICES"
-    return (
-        f"{name} (GPU {here} of 0 to {count - 1}; for another set {variable}, such as {variable}={(here + 1) % count})"
-    )
+    variable, listed = visible(runtime.is_hip)
+    other = (listed or range(count))[(here + 1) % count]
+    return f"{name} (GPU {here} of 0 to {count - 1}; for another set {variable}, such as {variable}={other})"

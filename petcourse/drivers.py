@@ -5,8 +5,8 @@ Each function takes what `petcourse.probes` was told and returns a state, a find
 
 import os
 
-from petcourse.device import INSTALL, VISIBLE
-from petcourse.probes import system
+from petcourse.device import INSTALL, gpu_sign
+from petcourse.probes import system, version, visible
 
 PIP = INSTALL.split()[0]  # as `make setup` leaves it; in a conda environment it is `pip`
 DRIVER_PAGE = "https://www.nvidia.com/drivers"
@@ -15,6 +15,7 @@ DRIVER = {
     "Linux in WSL2": f"wsl --update && wsl --shutdown  (in Windows, after {DRIVER_PAGE})",
     "Linux in a container": "docker run --gpus all ...",
 }
+AGAIN = "slow", "no answer in time: ask again", "python -m petcourse.hardware"
 MLEM = 4e9  # bytes of GPU memory that MLEM of a whole scanner may take
 
 
@@ -30,7 +31,7 @@ def driver(nvidia, amd, cupy):
         url = "https://rocm.docs.amd.com/projects/install-on-linux"
         return "ok", "AMD's, without ROCm, which most AMD graphics in laptops cannot run; for others:", url
     if nvidia.get("hung"):
-        return "missing", f"NVIDIA's driver hangs: {error}", "sudo reboot"
+        return ("missing", f"NVIDIA's driver hangs: {error}", "sudo reboot") if gpu_sign() == "nvidia" else AGAIN
     if "ModuleNotFound" in error:
         return "missing", "nvidia-ml-py, which asks NVIDIA's driver", f"{PIP} install nvidia-ml-py"
     if "LibraryNotFound" in error or "DriverNotLoaded" in error:
@@ -45,23 +46,40 @@ def gpu(nvidia, amd):
     gpus = nvidia.get("gpus") or amd.get("gpus")
     if not gpus:
         return "ok", "none found: the CPU is always enough for this course"
-    text = "; ".join(f"{name}, {free / 1e9:.1f} GB free of {total / 1e9:.1f} GB" for name, total, free in gpus)
-    hidden = [name for name in VISIBLE if os.environ.get(name, "0").strip() in ("", "-1")]
-    if hidden:
-        return "slow", f"{text}; hidden by {hidden[0]}={os.environ[hidden[0]]!r}", f"unset {hidden[0]}"
-    if max(free for _, _, free in gpus) < MLEM:
-        who = "nvidia-smi" if nvidia.get("gpus") else "rocm-smi --showpids"
+    text = "; ".join(
+        f"{name}, {free / 1e9:.1f} GB free of {total / 1e9:.1f} GB" if total else f"{name}, whose memory is not told"
+        for name, total, free in gpus
+    )
+    ours = bool(nvidia.get("gpus"))
+    if not ours and not amd["rocm"]:
+        return "ok", f"{text}; not used, for there is no ROCm"
+    variable, listed = visible(amd=not ours)
+    first = listed[0].strip() if listed else "0"
+    if first in ("", "-1") or (first.isdigit() and int(first) >= len(gpus)):
+        return "slow", f"{text}; hidden by {variable}={','.join(listed)!r}", f"unset {variable}"
+    told = [(total, free) for _, total, free in gpus if total]
+    if told and max(told)[0] < MLEM:
+        return (
+            "slow",
+            f"{text}; too little for a whole scanner, which takes up to {MLEM / 1e9:g} GB",
+            "export PETCOURSE_SIZE=small",
+        )
+    if told and max(free for _, free in told) < MLEM:
+        who = "nvidia-smi" if ours else "rocm-smi --showpids"
         return "slow", f"{text}; a whole scanner takes up to {MLEM / 1e9:g} GB: see who uses it", who
-    if len(gpus) > 1:
-        return "ok", f"{text}; to use the second:", "export CUDA_DEVICE_ORDER=PCI_BUS_ID CUDA_VISIBLE_DEVICES=1"
+    if len(listed or gpus) > 1:
+        order = "CUDA_DEVICE_ORDER=PCI_BUS_ID " if ours and not listed else ""  # as in the list of nvidia-smi
+        return "ok", f"{text}; to use the second:", f"export {order}{variable}={listed[1].strip() if listed else 1}"
     return "ok", text
 
 
 def cupy(told):
     """Judge CuPy's build against the driver."""
     install = _install(told)
+    if told.get("hung"):
+        return AGAIN
     if "error" in told:
-        return "missing", f"no word from it: {told['error']}", "sudo reboot" if told.get("hung") else install
+        return "missing", f"no word from it: {told['error']}", install
     if told.get("absent"):
         return ("missing", "not installed", install) if told["sign"] else ("ok", "not installed: only a GPU needs it")
     anew = _anew(told)
@@ -107,6 +125,8 @@ def tensorflow(told, nvidia, cupy):
     The build with CUDA is installed over tensorflow-cpu, which pip then still believes to be there: uninstalled, it would
     come back with the next `make setup`, and its files with it.
     """
+    if told.get("hung"):
+        return AGAIN
     if "error" in told:
         broken = "ModuleNotFound" not in told["error"]
         again = f"{PIP} install --force-reinstall -c constraints.txt -e ." if broken else f"{PIP} install -e ."
@@ -123,14 +143,14 @@ def tensorflow(told, nvidia, cupy):
 def projector(told):
     """Say which device the course's projector will use, as `petcourse.device.choose` will."""
     asked, trouble = os.environ.get("PETCOURSE_DEVICE") or "auto", told.get("trouble", told.get("error"))
+    if asked not in ("auto", "gpu", "cpu"):
+        text = f"PETCOURSE_DEVICE is {asked!r} and auto, gpu or cpu is wanted"
+        return "missing", text, "unset PETCOURSE_DEVICE"
     if asked == "cpu":
         return "ok", "CPU, as PETCOURSE_DEVICE asks"
     if trouble is None:
         return "ok", f"GPU: {told['name']}"
-    wanted = asked == "gpu" or told.get("sign") or not told.get("absent")
+    if asked == "gpu":
+        return "missing", f"PETCOURSE_DEVICE asks for a GPU: {trouble}", "unset PETCOURSE_DEVICE"
+    wanted = told.get("sign") or not told.get("absent")
     return ("slow", f"CPU: {trouble}") if wanted else ("ok", "CPU, always enough for this course")
-
-
-def version(number):
-    """Return CUDA's way of writing 12.4, which is 12040, as people write it."""
-    return f"{number // 1000}.{number % 1000 // 10}"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from petcourse.device import first_line
 from petcourse.operator import free_bytes, require_memory
 from petcourse.rays import EDGE
 
@@ -42,19 +43,26 @@ class Kernels:
         self.lines = max(1, min(32, (SHARED - 8 * count) // (8 * count + 16)))
         self.planes = min(MOST_PLANES, -(-total // THREADS))
         given = {"STEPS": self.steps, "PLANES": self.planes, "LINES": self.lines, "COUNT": count}
-        module = xp.RawModule(
-            code=SOURCE.read_text(encoding="utf-8"),
-            options=tuple(f"-D{name}={value}" for name, value in given.items()),
-        )
-        self.project, self.gather, self.back_project = map(module.get_function, ("project", "gather", "back_project"))
         seen = (X.rays["first"] < X.rays["last"]).ravel()
         steep = X.rays["steep"].ravel() != 0
         with self.ready("making a projector"):
+            self.project, self.gather, self.back_project = self.compiled(tuple(f"-D{k}={n}" for k, n in given.items()))
             self.tables = [
                 xp.asarray(np.ascontiguousarray(table).view(np.uint8)) for table in (X.rays, X.segments, planes)
             ]
             self.inside = xp.asarray(X.inside)
             self.flat, self.steep = (xp.asarray(np.flatnonzero(seen & kind).astype("i4")) for kind in (~steep, steep))
+
+    def compiled(self, options):
+        """The three kernels: CuPy compiles and loads them when it is asked for the first."""
+        try:
+            module = self.xp.RawModule(code=SOURCE.read_text(encoding="utf-8"), options=options)
+            return [module.get_function(name) for name in ("project", "gather", "back_project")]
+        except (RuntimeError, self.xp.cuda.compiler.CompileException) as error:
+            raise RuntimeError(
+                f"the GPU's kernels cannot be made ({first_line(error)}): see what python -m petcourse.hardware reports, "
+                'or take device="cpu".'
+            ) from error
 
     def forward(self, theta, factor):
         """As `Projector.forward`; ``factor`` multiplies each bin unless it is empty."""
@@ -119,16 +127,23 @@ class Kernels:
 
     def attenuation(self, factor, unused):
         """The kernels' two arguments: any array will do where there are no factors."""
+        if factor.size:
+            self.require_here(factor)
         return (self.xp.ascontiguousarray(factor), *ints(1)) if factor.size else (unused, *ints(0))
 
-    @contextmanager
-    def ready(self, what, x=None):
-        """Make the projector's GPU the current one, and say what to do if its memory gives out all the same."""
-        if x is not None and x.device != self.gpu:
+    def require_here(self, x):
+        """Refuse an array that is on another GPU."""
+        if x.device != self.gpu:
             raise ValueError(
                 f"the array is on GPU {x.device.id} and the projector on GPU {self.gpu.id}: "
                 f"make both inside `with cupy.cuda.Device({self.gpu.id}):`."
             )
+
+    @contextmanager
+    def ready(self, what, x=None):
+        """Make the projector's GPU the current one, and say what to do if its memory gives out all the same."""
+        if x is not None:
+            self.require_here(x)
         try:
             with self.gpu:
                 yield

@@ -15,6 +15,8 @@ from time import monotonic
 
 import psutil
 
+VISIBLE = ("HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")  # NVIDIA heeds the last one only
+
 
 def nvidia():
     """Ask NVIDIA's driver through NVML (package nvidia-ml-py) for its version and its GPUs: name, bytes, bytes free."""
@@ -24,8 +26,11 @@ def nvidia():
     gpus = []
     for i in range(nvml.nvmlDeviceGetCount()):
         gpu = nvml.nvmlDeviceGetHandleByIndex(i)
-        memory = nvml.nvmlDeviceGetMemoryInfo(gpu)
-        gpus.append([nvml.nvmlDeviceGetName(gpu), memory.total, memory.free])
+        total = free = None  # some GPUs do not tell, such as those that share the computer's memory
+        with suppress(nvml.NVMLError):
+            memory = nvml.nvmlDeviceGetMemoryInfo(gpu)
+            total, free = memory.total, memory.free
+        gpus.append([nvml.nvmlDeviceGetName(gpu), total, free])
     driver, cuda = nvml.nvmlSystemGetDriverVersion(), nvml.nvmlSystemGetCudaDriverVersion_v2()
     return {"driver": driver, "cuda": cuda, "gpus": gpus}
 
@@ -42,6 +47,13 @@ def amd(sys_folder="/sys", rocm="/opt/rocm"):
 
 def _read(path):
     return path.read_text().strip() or None if path.exists() else None
+
+
+def visible(amd):
+    """The variable that says which GPUs AMD's or NVIDIA's programs see, and what it lists, or None if it is not set."""
+    names = VISIBLE if amd else VISIBLE[-1:]
+    name = next((name for name in names if name in os.environ), names[0])
+    return name, os.environ[name].split(",") if name in os.environ else None
 
 
 def cupy():
@@ -163,3 +175,8 @@ def ask(names, limit):
 def said(error):
     """Kind and first line of an exception."""
     return ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
+
+
+def version(number):
+    """Return CUDA's way of writing 12.4, which is 12040, as people write it."""
+    return f"{number // 1000}.{number % 1000 // 10}"

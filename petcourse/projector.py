@@ -2,11 +2,12 @@
 
 import copy
 import numbers
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from petcourse.device import array_module, module_of
+from petcourse.device import array_module, module_of, warn_once
 from petcourse.operator import Operator, require_array, require_memory
 from petcourse.probes import available_cores
 from petcourse.rays import EDGE, rays, segments
@@ -32,7 +33,7 @@ class Projector(Operator):
         By default one for each processor core.
     device : {"auto", "gpu", "cpu"}
         Where it computes. On a GPU it takes CuPy arrays and gives CuPy arrays, and nothing is copied unasked. "auto" is
-        a GPU if there is one that works: see `petcourse.device.choose`.
+        a GPU if there is one that works (see `petcourse.device.choose`) and on which the projector can be made.
 
     Attributes
     ----------
@@ -46,9 +47,9 @@ class Projector(Operator):
     ValueError
         If the field of view does not fit into the image or the ring, or threads is not positive.
     MemoryError
-        When it is applied and there is not enough memory.
+        When it is applied, or made on a GPU that was asked for, and there is not enough memory.
     RuntimeError
-        If ``device`` is "gpu" and none can be used.
+        If ``device`` is "gpu" and none can be used, or its kernels cannot be made.
     """
 
     def __init__(self, scanner, radius=None, threads=None, device="auto"):
@@ -79,7 +80,13 @@ class Projector(Operator):
         if self.device == "gpu":
             from petcourse.gpu import Kernels
 
-            self.kernels = Kernels(self, xp)
+            try:
+                self.kernels = Kernels(self, xp)
+            except (MemoryError, RuntimeError) as error:
+                if "gpu" in (device, os.environ.get("PETCOURSE_DEVICE")):
+                    raise
+                warn_once(str(error).rstrip("."))
+                self.__init__(scanner, radius, threads, "cpu")
 
     def forward(self, theta):
         if self.device == "gpu":

@@ -38,6 +38,10 @@ class CUDARuntimeError(RuntimeError):
     pass
 
 
+class CompileException(Exception):
+    """As CuPy's: no RuntimeError."""
+
+
 def plain(x):
     """What lies behind an array, or behind all in a list; NumPy's own are refused."""
     if isinstance(x, np.ndarray):
@@ -68,11 +72,10 @@ def on_gpu(function, *given, **named):
 class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     """An array "on the GPU"."""
 
-    device = property(lambda self: Device(0))
     __cuda_array_interface__ = property(lambda self: {"shape": self.shape})
 
     def __init__(self, plain):
-        self.plain = plain
+        self.plain, self.device = plain, Device()
 
     def __getattr__(self, name):
         if name.startswith("_") or name == "plain":
@@ -171,6 +174,7 @@ class Fake(ModuleType):
         super().__init__("cupy")
         self.__spec__ = ModuleSpec("cupy", None)  # for those who ask importlib whether CuPy is there
         self.ndarray, self.knobs, self.made, self.backwards = ndarray, SimpleNamespace(), [], False
+        self.knobs.kernel_error = None  # raised instead of compiling
         self.knobs.__dict__.update(driver=driver, gpus=gpus, nvrtc=nvrtc, free=free, allocations=allocations)
         runtime = SimpleNamespace(
             CUDARuntimeError=CUDARuntimeError, is_hip=is_hip, getDeviceCount=self._count,
@@ -182,6 +186,7 @@ class Fake(ModuleType):
         nvrtc = SimpleNamespace(getVersion=self._nvrtc)
         version = SimpleNamespace(get_build_version=lambda: build)
         self.cuda = SimpleNamespace(runtime=runtime, driver=version, memory=memory, nvrtc=nvrtc, Device=Device)
+        self.cuda.compiler = SimpleNamespace(CompileException=CompileException)
 
     def __getattr__(self, name):
         if name.startswith("__"):
@@ -260,7 +265,12 @@ class Fake(ModuleType):
     # Kernels
 
     def RawModule(self, code, options):
-        return SimpleNamespace(get_function=lambda name: Kernel(self, compiled(code, options), name))
+        def get_function(name):  # CuPy as well compiles when the first one is asked for
+            if self.knobs.kernel_error:
+                raise self.knobs.kernel_error
+            return Kernel(self, compiled(code, options), name)
+
+        return SimpleNamespace(get_function=get_function)
 
 
 class Kernel:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from fake_cupy import CUDARuntimeError, Device, Fake, OutOfMemoryError
 
-from petcourse import device
+from petcourse import device, probes
 from petcourse.device import array_module, as_numpy, choose, gpu_name, gpu_trouble, module_of
 
 FAULTS = {
@@ -42,7 +42,7 @@ FAULTS = {
 @pytest.fixture(autouse=True)
 def plain(monkeypatch):
     """As on a machine where nobody has been asked yet: no variables, no sign of a GPU, no CuPy, no warning given."""
-    for name in ("PETCOURSE_DEVICE", *device.VISIBLE):
+    for name in ("PETCOURSE_DEVICE", *probes.VISIBLE):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(choose, "warned", False)
     monkeypatch.setattr(device, "gpu_sign", lambda: None)
@@ -99,12 +99,21 @@ def test_faults(monkeypatch, fault):
     assert "\n" not in sentence
 
 
-@pytest.mark.parametrize("variable", device.VISIBLE)
-@pytest.mark.parametrize("value", ["", "-1"])
+@pytest.mark.parametrize("variable", probes.VISIBLE)
+@pytest.mark.parametrize("value", ["", "-1", "7"])
 def test_hidden_gpus(monkeypatch, variable, value):
     install(monkeypatch, gpus=0, is_hip=variable != "CUDA_VISIBLE_DEVICES")
     monkeypatch.setenv(variable, value)
-    assert gpu_trouble() == f"{variable} is {value!r}, which hides every GPU: type unset {variable} and start again."
+    assert gpu_trouble() == f"{variable} is {value!r} and shows CuPy no GPU: type unset {variable} and start again."
+
+
+def test_a_variable_of_another_maker_is_not_blamed(monkeypatch):
+    install(monkeypatch, gpus=0)
+    monkeypatch.setenv("HIP_VISIBLE_DEVICES", "")
+    assert "the NVIDIA driver shows CuPy no GPU" in gpu_trouble()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    install(monkeypatch, driver=0)
+    assert "finds no NVIDIA driver" in gpu_trouble()
 
 
 @pytest.mark.parametrize(("sign", "extra"), [("nvidia", "cuda12"), ("amd", "rocm")])
@@ -171,6 +180,9 @@ def test_two_gpus(monkeypatch):
     )
     with cupy.cuda.Device(1):
         assert gpu_name().startswith("Fake GPU 1 (GPU 1 of 0 to 1;")
+        assert gpu_name().endswith("CUDA_VISIBLE_DEVICES=0)")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")  # the others belong to somebody else
+    assert gpu_name().endswith("CUDA_VISIBLE_DEVICES=3)")
     install(monkeypatch)
     assert gpu_name() == "Fake GPU 0"
 

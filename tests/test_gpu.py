@@ -319,9 +319,18 @@ def test_two_gpus(monkeypatch):
     cupy = insert_fake(monkeypatch, gpus=2)
     with cupy.cuda.Device(1):
         X = Projector(SMALL, device="gpu")
+        there, m = cupy.zeros(X.dims, np.float32), cupy.zeros(X.dimsd, np.float32)
     theta = cupy.zeros(X.dims, np.float32)
-    with pytest.raises(ValueError, match=r"array is on GPU 0 and the projector on GPU 1: make both inside `with"):
+    refused = r"array is on GPU 0 and the projector on GPU 1: make both inside `with"
+    with pytest.raises(ValueError, match=refused):
         X @ theta
+    A = Attenuation(cupy.zeros(X.dimsd, np.float32))
+    with cupy.cuda.Device(1):
+        for operator, x in ((X, there), (X.T, m)):
+            operator @ x
+        for operator, x in ((A @ X, there), ((A @ X).T, m)):
+            with pytest.raises(ValueError, match=refused):
+                operator @ x
 
 
 def test_the_projector_says_which_device_it_takes(monkeypatch):
@@ -338,6 +347,42 @@ def test_the_projector_says_which_device_it_takes(monkeypatch):
     assert type(X @ random(X.dims)) is np.ndarray
     with pytest.raises(RuntimeError, match="no GPU can be used: CuPy is installed but finds no NVIDIA driver"):
         Projector(SMALL, device="gpu")
+
+
+KERNEL_ERRORS = {
+    "compiler": (
+        fake_cupy.CompileException("joseph.cu(3): error: expected a ;\n1 error"),
+        "cannot be made .joseph.cu.3",
+    ),
+    "loading": (
+        fake_cupy.CUDARuntimeError("CUDA_ERROR_INVALID_IMAGE: bad"),
+        "cannot be made .CUDA_ERROR_INVALID_IMAGE",
+    ),
+    "memory": (fake_cupy.OutOfMemoryError("Out of memory allocating 512 bytes."), "making a projector ran out of GPU"),
+}
+
+
+@pytest.mark.parametrize("fault", KERNEL_ERRORS)
+def test_kernels_that_cannot_be_made(monkeypatch, fault):
+    """The GPU works and the projector's kernels do not: "auto" is the CPU, with one warning, and "gpu" is an error."""
+    cupy = insert_fake(monkeypatch)
+    monkeypatch.delenv("PETCOURSE_DEVICE", raising=False)
+    monkeypatch.setattr("petcourse.device.choose.warned", False)
+    cupy.knobs.kernel_error, message = KERNEL_ERRORS[fault]
+    kind = MemoryError if fault == "memory" else RuntimeError
+    with pytest.warns(UserWarning, match=f"computing on the CPU: .*{message}") as caught:
+        X, again = Projector(SMALL, 20, threads=1), Projector(SMALL)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert (X.device, X.xp, X.radius, X.threads, again.device) == ("cpu", np, 20, 1, "cpu")
+    theta = random(X.dims)
+    np.testing.assert_array_equal(X @ theta, Projector(SMALL, 20, device="cpu") @ theta)
+    with pytest.raises(kind, match=message) as raised:
+        Projector(SMALL, device="gpu")
+    assert "\n" not in str(raised.value)
+    monkeypatch.setenv("PETCOURSE_DEVICE", "gpu")
+    with pytest.raises(kind, match=message):
+        Projector(SMALL)
 
 
 # The compiler, and the real thing

@@ -19,13 +19,14 @@ from time import monotonic
 import pytest
 
 from petcourse import device, drivers, hardware, probes
-from petcourse.device import VISIBLE
+from petcourse.probes import VISIBLE
 
 ROOT = Path(__file__).parents[1]
 
 NVML = """
-    class NVMLError_LibraryNotFound(Exception): pass
-    class NVMLError_LibRmVersionMismatch(Exception): pass
+    class NVMLError(Exception): pass
+    class NVMLError_LibraryNotFound(NVMLError): pass
+    class NVMLError_LibRmVersionMismatch(NVMLError): pass
     class Memory: total, free = {total}, {free}
     def nvmlInit(): {init}
     def nvmlDeviceGetCount(): return {count}
@@ -196,6 +197,35 @@ def test_no_gpu_visible(machine, monkeypatch):
     assert lines["Projector"].state == "slow" and "CUDA_VISIBLE_DEVICES" in lines["Projector"].finding
 
 
+ONE, FOUR = [["Card", 24e9, 23e9]], [[f"Card {n}", 24e9, 23e9] for n in "ABCD"]
+
+
+@pytest.mark.parametrize(
+    ("maker", "gpus", "variables", "state", "remedy"),
+    [
+        ("nvidia", ONE, {}, "ok", []),
+        ("nvidia", ONE, {"CUDA_VISIBLE_DEVICES": "7"}, "slow", ["unset CUDA_VISIBLE_DEVICES"]),
+        ("nvidia", ONE, {"CUDA_VISIBLE_DEVICES": "-1"}, "slow", ["unset CUDA_VISIBLE_DEVICES"]),
+        ("nvidia", ONE, {"CUDA_VISIBLE_DEVICES": "GPU-8932f937-d72c"}, "ok", []),
+        ("nvidia", ONE, {"HIP_VISIBLE_DEVICES": ""}, "ok", []),
+        ("amd", ONE, {"HIP_VISIBLE_DEVICES": ""}, "slow", ["unset HIP_VISIBLE_DEVICES"]),
+        ("nvidia", FOUR, {}, "ok", ["export CUDA_DEVICE_ORDER=PCI_BUS_ID CUDA_VISIBLE_DEVICES=1"]),
+        ("nvidia", FOUR, {"CUDA_VISIBLE_DEVICES": "2,3"}, "ok", ["export CUDA_VISIBLE_DEVICES=3"]),
+        ("nvidia", FOUR, {"CUDA_VISIBLE_DEVICES": "2"}, "ok", []),
+        ("amd", FOUR, {}, "ok", ["export HIP_VISIBLE_DEVICES=1"]),
+    ],
+)
+def test_variables_that_choose_among_gpus(monkeypatch, maker, gpus, variables, state, remedy):
+    """Only those that the maker's programs heed, and never another one's GPU."""
+    for name in VISIBLE:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    told = {"nvidia": {"error": "none"}, "amd": {"gpus": []}} | {maker: {"gpus": gpus, "rocm": "7.0"}}
+    found = drivers.gpu(told["nvidia"], told["amd"])
+    assert (found[0], list(found[2:])) == (state, remedy)
+
+
 def test_two_gpus(machine):
     lines = machine(
         NVML.format(**GPU | {"count": 2}),
@@ -234,14 +264,44 @@ def test_little_gpu_memory_free(machine):
     assert line.state == "slow" and "1.0 GB free" in line.finding and line.remedy == "nvidia-smi"
 
 
-def test_a_driver_that_hangs(machine):
+def test_too_little_gpu_memory(machine):
+    line = machine(NVML.format(**GPU | {"total": 2 * 10**9, "free": 10**9}), sign="nvidia")["GPU"]
+    assert line.state == "slow" and "too little for a whole scanner" in line.finding
+    assert line.remedy == "export PETCOURSE_SIZE=small"
+
+
+def test_amd_graphics_without_rocm_are_no_trouble():
+    found = drivers.gpu({"error": "none"}, {"gpus": [["AMD GPU", 5e8, 1e8]], "rocm": None})
+    assert found[0] == "ok" and "no ROCm" in found[1] and len(found) == 2
+
+
+def test_a_gpu_that_does_not_tell_its_memory(machine):
+    nvml = textwrap.dedent(NVML.format(**GPU | {"count": 2})).replace(
+        "return Memory", 'return Memory if i else exec("raise NVMLError")'
+    )
+    lines = machine(nvml, CUPY.format(**CARD | {"count": 2}), sign="nvidia")
+    assert lines["Driver"].finding == "NVIDIA 575.57.08, for CUDA up to 12.9"
+    assert "Card A, whose memory is not told; Card B, 23.0 GB free of 24.0 GB" in lines["GPU"].finding
+    assert lines["GPU"].state == "ok"
+
+
+def test_a_driver_that_hangs(machine, monkeypatch):
     """Nothing waits for it longer than the limit; the rest of the report stands."""
+    monkeypatch.setattr(drivers, "gpu_sign", lambda: "nvidia")
     start = monotonic()
     lines = machine("import time; time.sleep(600)", "import time; time.sleep(600)", sign="nvidia", limit=4)
     assert monotonic() - start < 60  # not ten minutes
     assert lines["Driver"].state == "missing" and "no answer within 4 s" in lines["Driver"].finding
-    assert lines["CuPy"].state == "missing"
+    assert lines["Driver"].remedy == "sudo reboot"
+    assert lines["CuPy"][1:] == drivers.AGAIN
     assert lines["Python"].state == "ok"
+    monkeypatch.setattr(drivers, "gpu_sign", lambda: None)
+    assert drivers.driver({"error": "no answer within 4 s", "hung": True}, {}, {}) == drivers.AGAIN
+
+
+def test_tensorflow_that_is_slow_is_not_installed_anew(machine):
+    lines = machine(tensorflow="import time; time.sleep(600)", limit=4)
+    assert lines["TensorFlow"][1:] == ("slow", "no answer in time: ask again", "python -m petcourse.hardware")
 
 
 def test_a_library_that_crashes(machine):
@@ -310,6 +370,17 @@ def test_the_cpu_that_was_asked_for_is_no_trouble(machine, monkeypatch):
         "ok",
         "CPU, as PETCOURSE_DEVICE asks",
     )
+
+
+@pytest.mark.parametrize("value", ["gpu", "tpu"])
+def test_the_projectors_line_says_what_choosing_does(machine, monkeypatch, value):
+    """`choose` raises an error for both of them."""
+    monkeypatch.setenv("PETCOURSE_DEVICE", value)
+    line = machine(cupy=CUPY.format(**CARD | {"driver": 0}), sign="nvidia")["Projector"]
+    assert line.state == "missing" and line.remedy == "unset PETCOURSE_DEVICE"
+    assert ("no NVIDIA driver" if value == "gpu" else "'tpu'") in line.finding
+    works = {"trouble": None, "name": "Card"}
+    assert drivers.projector(works)[0] == ("ok" if value == "gpu" else "missing")
 
 
 def test_limits_of_a_container_count(monkeypatch, tmp_path):
