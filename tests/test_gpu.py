@@ -390,7 +390,7 @@ def test_kernels_that_cannot_be_made(monkeypatch, fault):
 
 @pytest.mark.parametrize("arch", ["compute_75", "compute_90"])
 def test_source_compiles_for_gpus(arch):
-    """NVRTC needs no driver: with the planes of the mMR, as RawModule would."""
+    """NVRTC needs no driver: with the planes of the mMR, as RawModule would, and no loop over the 11 segments is left."""
     nvrtc = importlib.util.find_spec("nvidia") and next(
         (path for root in importlib.util.find_spec("nvidia").submodule_search_locations
          for path in sorted(Path(root).glob("**/libnvrtc.so.1?"))), None)  # fmt: skip
@@ -405,6 +405,11 @@ def test_source_compiles_for_gpus(arch):
     log = ctypes.create_string_buffer(size.value)
     library.nvrtcGetProgramLog(program, log)
     assert not failed, log.value.decode()
+    library.nvrtcGetPTXSize(program, ctypes.byref(size))
+    assembly = ctypes.create_string_buffer(size.value)
+    library.nvrtcGetPTX(program, assembly)
+    back = assembly.value.decode().partition(".entry back_project")[2].partition(".entry")[0]
+    assert len(re.findall(r"ld\.global\.nc\.f32", back)) >= 2 * 11
 
 
 def test_source_is_hip_as_well():
