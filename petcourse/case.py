@@ -1,5 +1,6 @@
 """A case: one head with its scan, cut to what a network sees and is judged by."""
 
+import numbers
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -61,7 +62,7 @@ def scan(subject, X, iterations=(11,), counts=1e8, seed=0, size=112):
     subject : Subject
     X : Projector
         Of the scanner on whose grid the subject lies.
-    iterations : tuple of int
+    iterations : int or tuple of int
         Which iterates to keep; MLEM runs up to the largest.
     counts : float
         Trues in the sinogram. The images are multiplied with 1e8 / counts, as a scanner divides by the time.
@@ -77,14 +78,22 @@ def scan(subject, X, iterations=(11,), counts=1e8, seed=0, size=112):
     Raises
     ------
     ValueError
-        As `measure`, `mlem` and `as_slices`.
+        If the head does not fit into the square, `iterations` holds no numbers from 1, or as `simulate`, `mlem` and
+        `as_slices`.
     """
 
+    iterations = (iterations,) if isinstance(iterations, numbers.Integral) else tuple(iterations)
+    if not iterations or not all(isinstance(k, numbers.Integral) and k >= 1 for k in iterations):
+        raise ValueError(
+            f"iterations is {iterations} and numbers from 1 are wanted: give those to keep, such as (11,)."
+        )
     settings = {"fwhm": BLUR, "model": MODEL, "randoms": RANDOMS, "counts": counts, "seed": seed, "size": size}
     made_by = made_of(subject, X, iterations=iterations, **settings)
     pet, t1, labels, lesion_map = (
         as_slices(v, size=size)[..., 0] for v in (subject.pet, subject.t1, subject.labels, subject.lesion_map)
     )
+    if np.count_nonzero(labels) < np.count_nonzero(subject.labels):
+        raise ValueError(f"{subject.name} reaches out of a square of {size} voxels: take a larger size, such as 112.")
     name, lesions = subject.name, tuple(lesion.name for lesion in subject.lesions)
     whole = [subject.mu, subject.pet]
     del subject  # unless the caller keeps it: a quarter of a gigabyte that MLEM may need
@@ -93,9 +102,14 @@ def scan(subject, X, iterations=(11,), counts=1e8, seed=0, size=112):
         A = Attenuation(attenuation_factors(X, X.xp.asarray(whole.pop(0))))
         P = A @ X @ PSF(X.scanner, BLUR)
         m, r, scale = simulate(P, X.xp.asarray(whole.pop()), X.scanner.live(), counts, RANDOMS, seed)
-        steps = enumerate(mlem(A @ X @ PSF(X.scanner, MODEL), m, r, max(iterations)), 1)
-        steps = tqdm(steps, total=max(iterations), desc=name, unit="iteration", leave=False)
-        kept = {str(k): as_slices(as_numpy(theta), size=size)[..., 0] for k, (theta, _) in steps if k in iterations}
+        steps = mlem(A @ X @ PSF(X.scanner, MODEL), m, r, max(iterations))
+        bar = tqdm(steps, total=max(iterations), desc=name, unit="iteration", leave=False)
+        # enumerate outside: it keeps the last image, and a bar in a notebook is not freed at once
+        kept = {
+            str(k): as_slices(as_numpy(theta), size=size)[..., 0]
+            for k, (theta, _) in enumerate(bar, 1)
+            if k in iterations
+        }
         unit = np.float32(1e8 / counts)
         return {k: unit * image for k, image in kept.items()} | {"scale": unit * np.float32(scale)}
 

@@ -1,5 +1,8 @@
 """What a network learns from and is judged by: the MLEM image of a scan, the MR image, and the truth."""
 
+import numbers
+import re
+
 import numpy as np
 from tqdm.auto import tqdm
 
@@ -102,12 +105,13 @@ def split(subjects, unseen):
         If a subject is there twice, or none would be left to learn from or to test on.
     """
     subjects = list(subjects)
-    twice = sorted({str(s) for s in subjects if subjects.count(s) > 1})
+    names = [re.sub(r"\b0+(?=\d)", "", str(s)) for s in subjects]  # "virtual 01" is "virtual 1", and "4" is 4
+    twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(
             f"Subject {', '.join(twice)} is listed twice, and could be learned from and tested on: name each once."
         )
-    if not 1 <= unseen < len(subjects):
+    if not isinstance(unseen, numbers.Integral) or not 1 <= unseen < len(subjects):
         raise ValueError(
             f"{len(subjects)} subjects cannot be split into some to learn from and {unseen} to test on: "
             "give at least one more than those to test on, for example virtual ones such as 'virtual 1'."
@@ -134,10 +138,12 @@ def examples(cases, iteration=11, mr=False):
     Raises
     ------
     ValueError
-        If there is no case, or one without that iteration.
+        If there is no case, or one without that iteration or of another size.
     """
-    if not cases or any(iteration not in c.mlem for c in cases):
+    if not cases or any(iteration not in c.mlem or c.truth.shape[1:] != cases[0].truth.shape[1:] for c in cases):
         text = f"{len(cases)} cases were given to take iteration {iteration} from"
-        raise ValueError(f"{text}: give at least one, and make each by scan(..., iterations=({iteration},)).")
+        raise ValueError(
+            f"{text}: give at least one, all of one size and made by scan(..., iterations=({iteration},))."
+        )
     inputs = [np.stack([c.mlem[iteration], c.t1][: 1 + mr], axis=-1) for c in cases]
     return np.concatenate(inputs), np.concatenate([c.truth[..., None] for c in cases])

@@ -41,12 +41,17 @@ def psnr(image, truth, where):
 def ssim(image, truth, where):
     """Structural similarity (Wang 2004, doi:10.1109/TIP.2003.819861), by scikit-image, averaged over the voxels `where`.
 
-    Gaussian windows of 1.5 voxels in three dimensions, as in the paper; the range is the truth's largest value.
-    Parameters and errors are those of `nrmse`; both images are (z, y, x), at least 11 voxels along each axis.
+    Gaussian windows of sigma 1.5, the paper's, but in three dimensions; the range is the truth's largest value.
+    Parameters and errors are those of `nrmse`, but all voxels must be finite, for windows reach beyond the mask; both
+    images are (z, y, x), at least 11 voxels along each axis.
     """
     from skimage.metrics import structural_similarity
 
     _, b = _values(image, truth, where)
+    if image.ndim != 3 or min(image.shape) < 11 or not (np.isfinite(image).all() and np.isfinite(truth).all()):
+        raise ValueError(
+            f"SSIM was given images of shape {image.shape}: give finite (z, y, x) with 11 voxels or more along each."
+        )
     settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": b.max()}
     _, similarity = structural_similarity(truth, image, full=True, **settings)
     return float(similarity[where].mean())
@@ -83,14 +88,17 @@ def surroundings(case, number, near=4, far=12, voxel=(2.0, 2.0, 2.0)):
     return case.brain & (case.lesion_map == 0) & (distance > near) & (distance < far)
 
 
-def contrast_recovery(image, truth, inside, around):
-    """Part of a lesion's true contrast that an image shows, after NEMA NU 2: 1 is all of it, 0 none.
+def contrast_recovery(image, truth, plain, inside, around):
+    """Part of a lesion's contrast that an image shows: 1 is all of it, 0 is what the head has without the lesion.
 
-    The contrast is (mean inside - mean around) / mean around, so that hot and cold lesions have one formula.
+    The contrast is (mean inside - mean around) / mean around, as in NEMA NU 2. There the surroundings are uniform; in
+    a brain the place of a lesion has a contrast of its own, grey against white matter, which is subtracted.
 
     Parameters
     ----------
     image, truth : array of float
+    plain : array of float
+        The truth without the lesion, in any unit: ``load_subject(..., lesions=False)`` has the same texture.
     inside, around : array of bool
         The lesion and its surroundings.
 
@@ -101,13 +109,23 @@ def contrast_recovery(image, truth, inside, around):
     Raises
     ------
     ValueError
-        If the true lesion has no contrast, or as `nrmse`, for either set of voxels.
+        If the lesion changes nothing, the mean around it is not positive, or as `nrmse`, for either set of voxels.
     """
-    lesion, background = _values(image, truth, inside), _values(image, truth, around)
-    shown, true = ((p.mean() - q.mean()) / q.mean() for p, q in zip(lesion, background, strict=True))
-    if true == 0:
-        raise ValueError("The true lesion has no contrast to its surroundings: choose other surroundings.")
-    return float(shown / true)
+
+    def contrast(of):
+        lesion, background = (_values(of, truth, where)[0].mean() for where in (inside, around))
+        if not background > 0:
+            raise ValueError(
+                f"The mean around the lesion is {background:g}: a contrast needs surroundings with activity."
+            )
+        return (lesion - background) / background
+
+    without, true = contrast(plain), contrast(truth)
+    if true == without:
+        raise ValueError(
+            "The lesion has no contrast, for the truth with it equals the truth without: give another plain."
+        )
+    return float((contrast(image) - without) / (true - without))
 
 
 def noise(images, where):

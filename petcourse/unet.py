@@ -57,7 +57,7 @@ def unet(shape=(128, 128, 1), filters=(2, 4, 8, 16), seed=0):
         x = keras.layers.UpSampling2D(2, interpolation="bilinear")(x)
         x = keras.layers.Concatenate()([x, skips.pop()])
         x = keras.layers.Conv2D(f, 3, padding="same", activation="relu")(x)
-    model = keras.Model(inputs, x)
+    model = keras.Model(inputs, x, name=f"unet_seed_{seed}")  # so that a checkpoint knows whose it is
     model.compile("adam", loss="mse")
     return model
 
@@ -95,6 +95,8 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
     ValueError
         If shapes do not agree, a value or the loss is not finite, or the checkpoint is damaged, of another training
         or longer than `epochs`; the file is left as it is. DeadNetwork, a ValueError too, if all outputs are zero.
+    OSError
+        If the checkpoint cannot be written, before the first epoch.
     """
     keras = load_keras()
     from tqdm.keras import TqdmCallback  # imports Keras itself, hence the order
@@ -109,12 +111,21 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
     if checkpoint is not None:
         model.optimizer.build(model.trainable_variables)
         state = [*model.weights, *model.optimizer.variables]
-        data = [hashlib.sha256(a.tobytes()).hexdigest() for pair in pairs for a in pair]
-        made_by = repr([keras.backend.backend(), seed, batch_size, data])
+        data = [a for pair in pairs for a in pair]
+        rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+        settings = [keras.backend.backend(), keras.__version__, model.name, seed, batch_size, str(model.loss), rate]
+        made_by = repr(settings + [hashlib.sha256(a.tobytes()).hexdigest() for a in data])
         if (checkpoint := Path(checkpoint)).suffix != ".npz":
             raise ValueError(f"The checkpoint {checkpoint} must end in .npz: model.save() is what writes .keras files.")
         if checkpoint.exists():
             history = _restore(state, checkpoint, made_by, epochs)
+        try:
+            checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            open(f"{checkpoint}.tmp", "wb").close()
+            os.remove(f"{checkpoint}.tmp")
+        except OSError as error:
+            text = f"The checkpoint {checkpoint} cannot be written ({error.strerror})"
+            raise OSError(f"{text}: name a file in a folder that you may write to.") from error
     listeners = keras.callbacks.CallbackList([TqdmCallback(epochs, verbose=0), *callbacks], model=model, epochs=epochs)
     model.stop_training = False
     listeners.on_train_begin()
@@ -131,7 +142,7 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
             history[name].append(total / len(x))
         if not np.isfinite([v[-1] for v in history.values()]).all():
             raise ValueError(f"The loss is no longer finite in epoch {epoch}: scale inputs and targets to about 1.")
-        if np.isclose(history["loss"][-1], of_zero, rtol=1e-6):
+        if np.isclose(history["loss"][-1], of_zero, rtol=1e-6, atol=0):
             text = "The network gives zero everywhere and cannot learn, for its last ReLU has no gradient there"
             raise DeadNetwork(f"{text}: build it with another seed.")
         if checkpoint is not None:
@@ -158,7 +169,6 @@ def _checked(model, what, inputs, targets):
 def _store(state, path, made_by, history):
     """Write beside the final name and rename, so that a killed writer leaves the epoch before."""
     arrays = {f"state{i}": load_keras().ops.convert_to_numpy(variable) for i, variable in enumerate(state)}
-    path.parent.mkdir(parents=True, exist_ok=True)
     with open(f"{path}.tmp", "wb") as file:
         np.savez(file, made_by=made_by, **history, **arrays)
         file.flush()
@@ -180,7 +190,9 @@ def _restore(state, path, made_by, epochs):
     except Exception as error:  # whatever damage makes zipfile or NumPy raise, it is named
         raise ValueError(f"The checkpoint {path} cannot be read ({error!r}): {remedy}.") from error
     if [v.shape for v in values] != [tuple(v.shape) for v in state] or written_by != made_by:
-        raise ValueError(f"The checkpoint {path} is of another network, data, seed, batch size or Keras: {remedy}.")
+        raise ValueError(
+            f"The checkpoint {path} is of another network, data, seed, batch size, rate or Keras: {remedy}."
+        )
     if len(history["loss"]) > epochs:
         raise ValueError(f"The checkpoint {path} has {len(history['loss'])} epochs, more than {epochs}: {remedy}.")
     for variable, value in zip(state, values, strict=True):

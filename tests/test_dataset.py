@@ -50,12 +50,12 @@ def test_slices_of_volumes_that_do_not_fit():
 
 def test_a_case_is_the_middle_of_a_reconstruction(subject):
     X = Projector(Scanner.mmr(rings=6), radius=150)
-    case = scan(subject, X, (1, 2), counts=1e6, seed=3, size=64)
+    case = scan(subject, X, (1, 2), counts=1e6, seed=3)
     theta, truth = reconstruct(subject, X, iterations=2, counts=1e6, seed=3)
     for image, volume in ((case.mlem[2], 100 * theta), (case.truth, 100 * truth)):  # in the unit of 1e8 trues
-        np.testing.assert_allclose(image, as_slices(volume, size=64)[..., 0], rtol=1e-5)
-    np.testing.assert_array_equal(case.t1, as_slices(subject.t1, size=64)[..., 0])
-    np.testing.assert_array_equal(case.head, as_slices(subject.head, size=64)[..., 0])
+        np.testing.assert_allclose(image, as_slices(volume, size=112)[..., 0], rtol=1e-5)
+    np.testing.assert_array_equal(case.t1, as_slices(subject.t1, size=112)[..., 0])
+    np.testing.assert_array_equal(case.head, as_slices(subject.head, size=112)[..., 0])
     assert set(case.mlem) == {1, 2}
     assert nrmse(case.mlem[2], case.truth, case.head) < nrmse(case.mlem[1], case.truth, case.head) < 1
 
@@ -74,15 +74,27 @@ def test_a_split_keeps_heads_apart():
     assert (learn, test) == ([4, 5, 6], ["virtual 1"])
 
 
-@pytest.mark.parametrize("unseen", [0, 3, 4])
+@pytest.mark.parametrize("unseen", [0, 3, 4, 1.5])
 def test_too_few_subjects_for_a_split(unseen):
     with pytest.raises(ValueError, match="3 subjects cannot be split.*at least one more"):
         split([4, 5, 6], unseen)
 
 
 def test_a_subject_in_both_sets():
-    with pytest.raises(ValueError, match="Subject 5 is listed twice"):
-        split([4, 5, 6, 5], 1)
+    for subjects in ([4, 5, 6, 5], [4, "5", 6, 5], ["05", 5]):
+        with pytest.raises(ValueError, match="Subject 5 is listed twice"):
+            split(subjects, 1)
+    with pytest.raises(ValueError, match="virtual 1 is listed twice"):
+        split(["virtual 1", "virtual 01", "virtual 10"], 1)
+
+
+def test_a_scan_that_cannot_be(subject):
+    X = Projector(Scanner.mmr(rings=6), radius=150)
+    for iterations in ((), 0, (1, 0), (1.5,)):
+        with pytest.raises(ValueError, match="numbers from 1"):
+            scan(subject, X, iterations)
+    with pytest.raises(ValueError, match="reaches out of a square of 64"):
+        scan(subject, X, size=64)
 
 
 def made_up_case(value):

@@ -58,20 +58,21 @@ def test_ssim_is_that_of_the_paper_averaged_where_asked(pair):
 def test_contrast_recovery_of_a_hot_and_a_cold_lesion(lesion):
     inside, around = np.zeros((2, *EVERYWHERE.shape), bool)
     inside[4:6, 4:6, 4:6], around[8:] = True, True
-    truth = np.where(inside, lesion, 4.0)
-    assert contrast_recovery(truth, truth, inside, around) == pytest.approx(1)
-    assert contrast_recovery(3 * truth, truth, inside, around) == pytest.approx(1)
-    assert contrast_recovery(np.full_like(truth, 7), truth, inside, around) == pytest.approx(0)
-    half = np.where(inside, (lesion + 4) / 2, 4.0)
-    assert contrast_recovery(half, truth, inside, around) == pytest.approx(0.5)
+    plain = np.where(around, 4.0, 5.0)  # where the lesion will be, the head is brighter than around it
+    truth = np.where(inside, lesion, plain)
+    for image, expected in ((truth, 1), (3 * truth, 1), (plain, 0), (2 * plain, 0), ((truth + plain) / 2, 0.5)):
+        assert contrast_recovery(image, truth, plain, inside, around) == pytest.approx(expected, abs=1e-12)
+    assert contrast_recovery(truth, truth, 7 * plain, inside, around) == pytest.approx(1)
 
 
-def test_a_lesion_without_contrast_has_no_recovery():
-    flat = np.ones(EVERYWHERE.shape)
+def test_contrast_that_cannot_be():
     inside = np.zeros_like(EVERYWHERE)
     inside[2] = True
+    flat = np.ones(EVERYWHERE.shape)
     with pytest.raises(ValueError, match="no contrast"):
-        contrast_recovery(flat, flat, inside, ~inside)
+        contrast_recovery(flat, flat, flat, inside, ~inside)
+    with pytest.raises(ValueError, match="around the lesion is 0"):
+        contrast_recovery(0 * flat, flat + inside, flat, inside, ~inside)
 
 
 def test_noise_of_known_variance():
@@ -124,5 +125,12 @@ def test_bad_input_is_refused(pair):
         psnr(image, truth, ~EVERYWHERE)
     with pytest.raises(ValueError, match="not finite"):
         nrmse(np.full_like(image, np.nan), truth, EVERYWHERE)
+    beside = EVERYWHERE.copy()
+    beside[0] = False
+    image[0] = np.nan
+    with pytest.raises(ValueError, match="finite"):
+        ssim(image, truth, beside)
+    with pytest.raises(ValueError, match="11 voxels"):
+        ssim(truth[:5], truth[:5], EVERYWHERE[:5])
     with pytest.raises(ValueError, match="truth is zero"):
         nrmse(image, np.zeros_like(truth), EVERYWHERE)

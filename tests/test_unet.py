@@ -104,6 +104,11 @@ def test_a_dead_last_relu_is_told(tmp_path):
     assert not (tmp_path / "c.npz").exists()
 
 
+def test_tiny_targets_are_no_dead_network():
+    x, y = toy()
+    train(small(), 1e-5 * x, 1e-5 * y, 2)
+
+
 def test_empty_targets_are_no_dead_network():
     x, y = toy()
     train(small(), x, 0 * y, 2)
@@ -177,7 +182,7 @@ def test_resumed_training_gives_the_same_bits(tmp_path):
     file = tmp_path / "new folder" / "a.npz"
     train(parts, x, y, 2, (x, y), file, batch_size=4)
     train(parts, x, y, 4, (x, y), file, batch_size=4)
-    parts = small(seed=9)  # as in a new kernel: nothing of the model before is left
+    parts = small()  # as in a new kernel: nothing of the model before is left
     assert train(parts, x, y, 6, (x, y), file, batch_size=4) == expected
     assert all((a == b).all() for a, b in zip(parts.get_weights(), whole.get_weights(), strict=True))
     assert train(small(), x, y, 6, (x, y), file, batch_size=4) == expected  # nothing left to do
@@ -216,6 +221,15 @@ def test_a_killed_process_loses_at_most_an_epoch(tmp_path):
     arguments = (x, x, kept + 2, (x, x))
     resumed = train(unet((16, 16, 1), (4, 8)), *arguments, file, batch_size=4)
     assert resumed == train(unet((16, 16, 1), (4, 8)), *arguments, batch_size=4)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_before_the_first_epoch(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    model = small()
+    before = model.get_weights()
+    with pytest.raises(OSError, match=r"a\.npz cannot be written \(.*\): name a file"):
+        train(model, *toy(), 1, checkpoint=tmp_path / "file" / "a.npz")
+    assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
 
 
 def foreign(file, model):
@@ -259,8 +273,10 @@ def test_a_damaged_or_foreign_checkpoint_is_named_and_left_as_it_is(tmp_path):
         ({"inputs": toy(seed=2)[0]}, "of another network, data, seed"),
         ({"validation": toy(seed=2)}, "of another network, data, seed"),
         ({"batch_size": 5}, "of another network, data, seed"),
-        ({"model": (4, 9)}, "of another network, data, seed"),
-        ({"model": (4, 8, 16)}, "cannot be read .*state"),
+        ({"model": ((4, 9),)}, "of another network, data, seed"),
+        ({"model": ((4, 8), 1)}, "of another network, data, seed"),
+        ({"rate": 0.01}, "of another network, data, seed"),
+        ({"model": ((4, 8, 16),)}, "cannot be read .*state"),
         ({"epochs": 1}, "has 2 epochs, more than 1"),
     ],
 )
@@ -271,7 +287,10 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path, change, sentence)
     train(**arguments)
     content = file.read_bytes()
     if "model" in change:
-        change = {"model": unet((16, 16, 1), change["model"])}
+        change = {"model": unet((16, 16, 1), *change["model"])}
+    if "rate" in change:
+        arguments["model"].optimizer.learning_rate = change["rate"]
+        change = {}
     with pytest.raises(ValueError, match=sentence):
         train(**arguments | change)
     assert file.read_bytes() == content
