@@ -36,7 +36,7 @@ lint: $(STAMP)  ## ruff: mistakes everywhere, layout in the Python files
 
 constraints: $(STAMP)  ## renew constraints.txt from the ranges in pyproject.toml (one list for every Python and system)
 	$(PY) -m pip install --quiet uv
-	$(PY) -m uv pip compile pyproject.toml --extra test --upgrade --universal --python-version 3.11 \
+	$(PY) -m uv pip compile pyproject.toml --extra test --extra kernels --upgrade --universal --python-version 3.11 \
 	  --fork-strategy fewest --no-annotate --no-header --quiet --output-file constraints.txt
 
 clean:  ## remove what was built (not .venv: delete that folder by hand)
@@ -60,6 +60,6 @@ $(STAMP): pyproject.toml constraints.txt
 	  if [ -z "$$python" ]; then \
 	    echo "None of these is a working Python 3.11, 3.12 or 3.13: $(CANDIDATES); install one, or name it: make PYTHON=/path/to/python3.12." >&2; exit 1; fi; \
 	  echo "Making .venv with $$python"; $$python -m venv --clear .venv; fi
-	@echo "Installing the tested versions into .venv (a minute or two, about 2.5 GB)"
+	@echo "Installing the tested versions into .venv (a minute or two, about 2.3 GB)"
 	$(PY) -m pip install --quiet --constraint constraints.txt --editable ".[test]"
 	@touch $@

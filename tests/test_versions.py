@@ -41,8 +41,8 @@ def test_every_range_admits_the_tested_version(python, system):
 
 
 def test_extras_for_gpus_are_one_cupy_each_with_a_least_version():
-    assert set(EXTRAS) == {"test", "cuda12", "cuda13", "rocm"}
-    for name in set(EXTRAS) - {"test"}:
+    assert set(EXTRAS) == {"test", "kernels", "cuda12", "cuda13", "rocm"}
+    for name in set(EXTRAS) - {"test", "kernels"}:
         (wanted,) = map(Requirement, EXTRAS[name])
         assert wanted.name.startswith("cupy-")
         assert [limit.operator for limit in wanted.specifier] == [">="]
