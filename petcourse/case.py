@@ -81,7 +81,6 @@ def scan(subject, X, iterations=(11,), counts=1e8, seed=0, size=112):
         If the head does not fit into the square, `iterations` holds no numbers from 1, or as `simulate`, `mlem` and
         `as_slices`.
     """
-
     iterations = (iterations,) if isinstance(iterations, numbers.Integral) else tuple(iterations)
     if not iterations or not all(isinstance(k, numbers.Integral) and k >= 1 for k in iterations):
         raise ValueError(
@@ -89,9 +88,11 @@ def scan(subject, X, iterations=(11,), counts=1e8, seed=0, size=112):
         )
     settings = {"fwhm": BLUR, "model": MODEL, "randoms": RANDOMS, "counts": counts, "seed": seed, "size": size}
     made_by = made_of(subject, X, iterations=iterations, **settings)
-    pet, t1, labels, lesion_map = (
-        as_slices(v, size=size)[..., 0] for v in (subject.pet, subject.t1, subject.labels, subject.lesion_map)
-    )
+
+    def cut(volume):
+        return as_slices(volume, size=size)[..., 0]
+
+    pet, t1, labels, lesion_map = map(cut, (subject.pet, subject.t1, subject.labels, subject.lesion_map))
     if np.count_nonzero(labels) < np.count_nonzero(subject.labels):
         raise ValueError(f"{subject.name} reaches out of a square of {size} voxels: take a larger size, such as 112.")
     name, lesions = subject.name, tuple(lesion.name for lesion in subject.lesions)
@@ -105,11 +106,7 @@ def scan(subject, X, iterations=(11,), counts=1e8, seed=0, size=112):
         steps = mlem(A @ X @ PSF(X.scanner, MODEL), m, r, max(iterations))
         bar = tqdm(steps, total=max(iterations), desc=name, unit="iteration", leave=False)
         # enumerate outside: it keeps the last image, and a bar in a notebook is not freed at once
-        kept = {
-            str(k): as_slices(as_numpy(theta), size=size)[..., 0]
-            for k, (theta, _) in enumerate(bar, 1)
-            if k in iterations
-        }
+        kept = {str(k): cut(as_numpy(theta)) for k, (theta, _) in enumerate(bar, 1) if k in iterations}
         unit = np.float32(1e8 / counts)
         return {k: unit * image for k, image in kept.items()} | {"scale": unit * np.float32(scale)}
 

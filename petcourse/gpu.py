@@ -127,9 +127,10 @@ class Kernels:
 
     def attenuation(self, factor, unused):
         """The kernels' two arguments: any array will do where there are no factors."""
-        if factor.size:
-            self.require_here(factor)
-        return (self.xp.ascontiguousarray(factor), *ints(1)) if factor.size else (unused, *ints(0))
+        if not factor.size:
+            return (unused, *ints(0))
+        self.require_here(factor)
+        return (self.xp.ascontiguousarray(factor), *ints(1))
 
     def require_here(self, x):
         """Refuse an array that is on another GPU."""
