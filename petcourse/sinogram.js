@@ -13,7 +13,8 @@ const SINOGRAM_CSS = `
 .ps-panels { display: grid; gap: 14px 0; grid-template-columns: repeat(2, 52px minmax(0, 1fr) auto); }
 @container (max-width: 640px) { .ps-panels { grid-template-columns: 52px minmax(0, 1fr) auto; } }
 /* Each panel takes its columns from the grid: axis, picture, colour bar. So both pictures are equally wide. */
-.ps-panel { display: grid; grid-column: span 3; grid-template-columns: subgrid; padding-right: 10px; }
+.ps-panel { display: grid; grid-column: span 3; grid-template-columns: subgrid; align-content: start;
+            padding-right: 10px; }
 .ps .pv-title { grid-area: 1 / 2; margin-bottom: 4px; }
 .ps .pv-title span { font-weight: normal; margin-left: 1em; }
 .ps .pv-title i { display: inline-block; width: 0.8em; height: 0.8em; margin-right: 0.4em; vertical-align: -0.05em; }
@@ -130,8 +131,10 @@ function follow({ field, output }, counts, start, placeAt, draw) {
     const box = field.getBoundingClientRect();
     return placeAt((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
   }
-  field.addEventListener("pointermove", (event) => { if (!held) go(pointed(event), false); });
-  field.addEventListener("click", (event) => { held = !held; go(pointed(event), false); });
+  for (const moved of ["pointermove", "pointerdown"]) {
+    field.addEventListener(moved, (event) => { if (!held) go(pointed(event), false); });
+  }
+  field.addEventListener("click", (event) => { held = !held; go(held ? place : pointed(event), false); });
   field.addEventListener("keydown", (event) => {
     const step = STEPS[event.key];
     if (event.ctrlKey || event.altKey || event.metaKey || !(step || event.key === "Enter")) return;
