@@ -173,7 +173,8 @@ def test_the_curve_of_a_point_is_where_the_projector_finds_it(visit):
         point_at_voxel(page, row, column)
         path = curve(page)
         assert [angle for angle, _ in path] == list(range(252))
-        seen = [(angle, radial) for angle, radial in path if LIVE[angle, radial]]
+        # far from the axis a line may miss the voxel: from some angles none passes through it
+        seen = [(angle, radial) for angle, radial in path if LIVE[angle, radial] and m[angle].any()]
         assert len(seen) > 150
         assert all(m[angle, radial] > 0 for angle, radial in seen)
         # and the counts lie along it: no bin that counts is more than two from it
