@@ -344,6 +344,7 @@ def test_the_projector_says_which_device_it_takes(monkeypatch):
     ) as caught:
         X, again = Projector(SMALL), Projector(SMALL, device="auto")
     assert len(caught) == 1
+    assert caught[0].filename == __file__  # the line that a reader wrote, and none of the package
     assert (X.device, X.xp, again.device) == ("cpu", np, "cpu")
     assert type(X @ random(X.dims)) is np.ndarray
     with pytest.raises(RuntimeError, match="no GPU can be used: CuPy is installed but finds no NVIDIA driver"):
