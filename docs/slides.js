@@ -1,19 +1,43 @@
-// Starts reveal.js; shrinks the words of a slide that would overflow, and makes a viewer as large as its place allows.
-const LAYOUT = 860; // the width in which a viewer is laid out before it is enlarged: narrower means larger letters
+// Starts reveal.js, and lays out each slide as it is shown: pictures as large as can be, words that fit.
+const WIDTHS = [860, 720, 600, 500, 400]; // in which a viewer is laid out before it is enlarged
 const page = document.documentElement.dataset;
 
+// The picture stands below the words or beside them: where it becomes larger.
 function fit(slide) {
-  for (let scale = 1; scale > 0.5; scale -= 0.04) {
-    slide.style.setProperty("--scale", scale);
-    if (slide.scrollHeight <= slide.clientHeight) break;
+  const single = slide.matches(":has(> .cell):not(:has(> .cell ~ .cell, > .fragment))");
+  const below = arrange(slide, false);
+  if (!below || !single || arrange(slide, true) < 1.1 * below) arrange(slide, false);
+}
+
+const size = (image) => [image.getAttribute("width") ?? image.naturalWidth, image.getAttribute("height") ?? image.naturalHeight];
+
+// Returns how much the pictures are enlarged; 0 if there are none.
+function arrange(slide, beside) {
+  slide.classList.toggle("beside", beside);
+  const viewers = [...slide.querySelectorAll(".pv-root:has(.pv)")];
+  for (const root of viewers) root.style.zoom = 0.1; // out of the words' way
+  let scale = 1;
+  while (slide.style.setProperty("--scale", scale), slide.scrollHeight > slide.clientHeight && scale > 0.5) scale -= 0.04;
+  let larger = 0;
+  for (const image of slide.querySelectorAll(".output > img")) {
+    const [width, height] = size(image);
+    larger += Math.min(image.clientWidth / width, image.clientHeight / height);
   }
-  for (const view of slide.querySelectorAll(".pv")) {
-    const place = view.closest(".output");
-    const root = view.closest(".pv-root");
-    root.style.zoom = 1;
-    root.style.width = `${LAYOUT}px`;
-    root.style.zoom = Math.min(place.clientWidth / view.offsetWidth, place.clientHeight / view.offsetHeight);
-  }
+  for (const root of viewers) larger += enlarge(root);
+  return larger * scale ** 2; // small words are a price
+}
+
+// A viewer keeps its proportions of letters to pictures: where letters would be small, it is laid out narrower.
+function enlarge(root) {
+  const { clientWidth, clientHeight } = root.closest(".output");
+  const area = WIDTHS.map((width) => {
+    root.style.cssText = `width: ${width}px; zoom: 1; position: absolute; visibility: hidden`;
+    const { offsetWidth, offsetHeight } = root.querySelector(".pv");
+    return { width: offsetWidth + 1, zoom: Math.min(clientWidth / (offsetWidth + 1), clientHeight / offsetHeight) };
+  });
+  const { width, zoom } = area.find(({ zoom }) => zoom > 1.3) ?? area.at(-1);
+  root.style.cssText = `width: ${width}px; zoom: ${zoom}`;
+  return width * zoom / 400;
 }
 
 Reveal.initialize({

@@ -36,12 +36,23 @@ def prepare(node):
             heading = next(iter(re.findall(r"^##? (.*)", cell.source, re.M)), heading)
         else:
             cell.metadata.heading = heading
-            cell.outputs = [output for output in map(still, cell.outputs) if output]
+            cell.outputs = joined([output for output in map(still, cell.outputs) if output])
             cell.metadata.pictures = any(map(is_picture, cell.outputs))
             for output in cell.outputs:
                 output.long = not is_picture(output) and written(output).count("\n") > 24
     node.metadata.title = title
     return node
+
+
+def joined(outputs):
+    """Return outputs with what was printed in one go in one piece, also where a progress bar stood between."""
+    out = []
+    for output in outputs:
+        if out and output.get("name", 0) == out[-1].get("name", 1):
+            out[-1].text += output.text
+        else:
+            out.append(output)
+    return out
 
 
 def is_picture(output):
