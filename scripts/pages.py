@@ -33,7 +33,7 @@ def prepare(node):
         cell.source = re.sub(r"\]\((\w+)\.ipynb", r"](\1.html", cell.source)
         if cell.cell_type == "markdown":
             cell.metadata.continues = "" if cell.source.startswith("#") else heading
-            heading = next(iter(re.findall(r"^##? (.*)", cell.source, re.M)), heading)
+            heading = next(iter(re.findall(r"^##? (.*)", cell.source, re.MULTILINE)), heading)
         else:
             cell.metadata.heading = heading
             cell.outputs = joined([output for output in map(still, cell.outputs) if output])
@@ -82,7 +82,7 @@ def summary(path, node):
     return {
         "name": path.stem,
         "title": node.metadata.title,
-        "objectives": re.findall(r"^- (.*?)[;.]?$", first, re.M),
+        "objectives": re.findall(r"^- (.*?)[;.]?$", first, re.MULTILINE),
         "took": node.metadata.get("petcourse", {}),
     }
 
@@ -96,7 +96,7 @@ def portrait(nodes):
         for output in cell.get("outputs", [])
         if "pv-root" in output.get("data", {}).get("text/html", "")
     ]
-    return re.search(r"<img .*?>", stills[0], re.S).group() if stills else ""
+    return re.search(r"<img .*?>", stills[0], re.DOTALL).group() if stills else ""
 
 
 def main(kind, executed, folder):
