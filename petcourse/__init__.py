@@ -21,6 +21,7 @@ _MODULE_OF = {
     "reconstruct": "dataset",
     "as_slices": "dataset",
     "volshow": "viewer",
+    "sinoshow": "sinogram",
     "cached": "cache",
 }
 __all__ = list(_MODULE_OF)

@@ -5,19 +5,24 @@ import math
 import warnings
 
 
-def picture(panels, start, ncols, voxel):
+def picture(data, volumes, masks, cmaps):
     """One slice of each panel, as the bytes of a PNG; the arguments are what `petcourse.viewer` has worked out."""
     from matplotlib.figure import Figure  # not pyplot, which keeps figures and shows them
 
+    panels, ncols, voxel, slice_ = data["panels"], data["ncols"], data["voxel"], data["at"][0]
     nrows, width = math.ceil(len(panels) / ncols), 2.6 if ncols > 2 else 3.6
     tallest = max(p["shape"][2] * voxel[1] / (p["shape"][3] * voxel[2]) for p in panels)
     figure = Figure((width * ncols, (width * min(tallest, 2) + 0.3) * nrows), dpi=100, layout="constrained")
-    for i, p in enumerate(panels, 1):
+    for i, (p, volume, cmap) in enumerate(zip(panels, volumes, cmaps, strict=True), 1):
         ax = figure.add_subplot(nrows, ncols, i)
         ax.set_axis_off()
         ax.set_title(p["title"], parse_math=False, fontsize=10)
-        plane = p["volume"][min(start["frame"], p["shape"][0] - 1), start["slice"]].astype(float)
-        image = ax.imshow(plane, p["cmap"], vmin=p["lo"], vmax=p["hi"], aspect=voxel[1] / voxel[2])
+        plane = volume[min(data["frame"], len(volume) - 1), slice_].astype(float)
+        image = ax.imshow(plane, cmap, vmin=p["lo"], vmax=p["hi"], aspect=voxel[1] / voxel[2])
+        if p["outline"] is not None and min(plane.shape) > 1:  # Matplotlib draws no contour through a single row
+            labels = masks[p["outline"]][slice_]
+            if labels.any():
+                ax.contour(labels, levels=[k - 0.5 for k in range(1, labels.max() + 1)], colors="#7fd4ff", linewidths=1)
         if p["bar"]:
             figure.colorbar(image, cax=ax.inset_axes([1.04, 0, 0.05, 1])).set_label(p["unit"], parse_math=False)
     png = io.BytesIO()

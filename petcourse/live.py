@@ -1,0 +1,127 @@
+"""The viewer as a widget: Python changes what it shows while it is shown, and hears what the reader does.
+
+It needs a kernel. What should outlive the kernel is shown by `LiveViewer.still`, the same viewer without one.
+"""
+
+from pathlib import Path
+
+import anywidget
+import numpy as np
+import traitlets
+
+from petcourse.panel import as_volume, codes
+from petcourse.viewer import page
+
+
+class LiveViewer(anywidget.AnyWidget):
+    """What ``volshow(..., live=True)`` returns: an ipywidget, which can be linked with others.
+
+    Attributes
+    ----------
+    slice, frame, axis : int
+        What is shown: number of the slice, of the frame, and of the axis (0 for z) that is cut.
+    window : list of [float, float]
+        Ends of the colour range of each panel.
+    cursor : list of int or None
+        The voxel [z, y, x] under the mouse, or at the crosshair.
+    """
+
+    _esm = Path(__file__).with_name("viewer.js")
+    _data = traitlets.Dict().tag(sync=True)
+    _sent = traitlets.List().tag(sync=True)  # for each panel the versions of its frames: how often each was replaced
+    _bounds = traitlets.List().tag(sync=True)
+    slice = traitlets.Int().tag(sync=True)
+    frame = traitlets.Int().tag(sync=True)
+    axis = traitlets.Int(0).tag(sync=True)
+    window = traitlets.List().tag(sync=True)
+    cursor = traitlets.List(traitlets.Int(), allow_none=True, default_value=None).tag(sync=True)
+
+    def __init__(self, data, volumes, masks, cmaps):
+        self._volumes, self._masks, self._cmaps = [list(v) for v in volumes], masks, cmaps
+        super().__init__(
+            _data={**data, "outlines": [{} for _ in masks]},
+            _bounds=[[p["below"], p["above"]] for p in data["panels"]],
+            slice=data["at"][0],
+            frame=data["frame"],
+            window=[[p["lo"], p["hi"]] for p in data["panels"]],
+        )
+        for i, mask in enumerate(masks):
+            self._share(f"_outline_{i}", mask)
+        for i, frames in enumerate(self._volumes):
+            for k in range(len(frames)):
+                self._share_frame(i, k)
+        self._sent = [[0] * len(frames) for frames in self._volumes]  # last: it tells the page that all is there
+
+    def append(self, panel, volume):
+        """Add a frame, such as the next iterate; a viewer that shows the last frame goes on to the new one.
+
+        Parameters
+        ----------
+        panel : int or str
+            Number or title of the panel.
+        volume : array, shape (z, y, x)
+            NumPy or CuPy, of the panel's shape. The colour range stays: values beyond it are shown as bounds.
+
+        Raises
+        ------
+        ValueError
+            If there is no such panel, the shape differs, or a value is NaN, infinite or complex.
+        """
+        i, volume = self._check(panel, volume)
+        self._volumes[i].append(volume)
+        self._tell(i, len(self._volumes[i]) - 1)
+        last = max(map(len, self._volumes)) - 1
+        if self.frame == last - 1:
+            self.frame = last
+
+    def replace(self, panel, volume):
+        """Show another volume in the panel's last frame; parameters and errors are those of `append`."""
+        i, volume = self._check(panel, volume)
+        self._volumes[i][-1] = volume
+        self._tell(i, len(self._volumes[i]) - 1)
+
+    def still(self):
+        """Return the same viewer without a kernel, as `volshow` makes it, with the frames that there are by now."""
+        panels = [
+            {**p, "below": below, "above": above, "shape": [len(frames), *p["shape"][1:]]}
+            for p, (below, above), frames in zip(self._data["panels"], self._bounds, self._volumes, strict=True)
+        ]
+        data = {**self._data, "panels": panels, "frame": max(map(len, self._volumes)) - 1}
+        return page(data, [np.stack(frames) for frames in self._volumes], self._masks, self._cmaps)
+
+    def _repr_mimebundle_(self, **options):
+        """As a widget, and for whoever cannot show one as it stands now: an exported page, a slide."""
+        data, metadata = super()._repr_mimebundle_(**options)
+        return {**data, "text/html": self.still()._repr_html_()}, metadata
+
+    def _check(self, panel, volume):
+        titles = [p["title"] for p in self._data["panels"]]
+        i = titles.index(panel) if panel in titles else panel
+        if not isinstance(i, int) or isinstance(i, bool) or not 0 <= i < len(titles):
+            raise ValueError(f"panel is {panel!r}, but one of {titles} or its number is wanted: change it.")
+        volume = as_volume(f"the new volume of panel {panel!r}", volume)
+        if volume.shape != (1, *self._volumes[i][0].shape):
+            raise ValueError(
+                f"the new volume of panel {panel!r} has shape {volume.shape[1:]}, but the panel shows "
+                f"{self._volumes[i][0].shape}: cut it alike."
+            )
+        return i, volume[0].copy()  # the caller may go on computing in place
+
+    def _tell(self, i, k):
+        """Send a frame, then that it is new; where a value passes an end of the range, that end becomes a bound."""
+        self._share_frame(i, k)
+        p, frame = self._data["panels"][i], self._volumes[i][k]
+        bounds, sent = [list(b) for b in self._bounds], [list(s) for s in self._sent]
+        bounds[i] = [bounds[i][0] or bool(frame.min() < p["lo"]), bounds[i][1] or bool(frame.max() > p["hi"])]
+        sent[i][k:] = [sent[i][k] + 1 if k < len(sent[i]) else 0]
+        self._bounds, self._sent = bounds, sent
+
+    def _share_frame(self, i, k):
+        p = self._data["panels"][i]
+        self._share(f"_voxels_{i}_{k}", codes(self._volumes[i][k], p["lo"], p["hi"]))
+
+    def _share(self, name, array):
+        """Set a trait of that name: each is sent alone, and a page that is opened again gets them all."""
+        if not self.has_trait(name):
+            self.add_traits(**{name: traitlets.Bytes().tag(sync=True)})
+        setattr(self, name, array.tobytes())

@@ -1,0 +1,177 @@
+"""What sinoshow puts into a page, and what it refuses; what is seen of it is tested in test_sinogram_browser.py."""
+
+import base64
+import io
+import json
+import re
+import sys
+import warnings
+import zlib
+from pathlib import Path
+
+import fake_cupy
+import matplotlib
+import numpy as np
+import pytest
+
+import petcourse
+from petcourse import Scanner, sinogram, sinoshow
+
+SCANNER = Scanner(rings=1, max_ring_difference=0)
+SMALL = Scanner(
+    rings=1, max_ring_difference=0, blocks=12, block_crystals=4, block_angle=2 * np.pi / 12, block_width=16.0,
+    radius=33.0, bins=28, columns=24, column_width=2.0, fov_radius=20.0,
+)  # fmt: skip
+
+
+def planes(scanner, seed=0):
+    rng = np.random.default_rng(seed)
+    image = rng.random(scanner.image_shape[1:], np.float32)
+    return image, rng.random(scanner.sinogram_shape[1:], np.float32) * scanner.live()
+
+
+def data_of(shown):
+    return json.loads(re.search(r"showSinogram\(root, (.*)\);\n", shown._repr_html_())[1])
+
+
+def array_of(text, dtype):
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype)
+
+
+@pytest.mark.parametrize("scanner", [SCANNER, SMALL], ids=["mMR", "small"])
+def test_the_table_of_lines_is_the_scanners(scanner):
+    data = data_of(sinoshow(scanner, *planes(scanner)))
+    crystals = array_of(data["crystals"], "<f4").reshape(-1, 2)
+    pairs = array_of(data["pairs"], "<u2").reshape(2, scanner.angles, scanner.bins)
+    np.testing.assert_allclose(crystals, scanner.crystals(), atol=1e-4)
+    np.testing.assert_array_equal(pairs, scanner.bin_crystals())
+    live = array_of(data["live"], np.uint8).reshape(scanner.angles, scanner.bins)
+    np.testing.assert_array_equal(live, scanner.live())
+
+
+def test_values_are_kept_in_8_bits():
+    image, m = planes(SMALL)
+    for part, want in zip(data_of(sinoshow(SMALL, image, 100 * m))["parts"], (image, 100 * m), strict=True):
+        got = part["lo"] + array_of(part["voxels"], np.uint8) / 255 * (part["hi"] - part["lo"])
+        off = np.abs(got.reshape(want.shape) - want)[SMALL.live() if want.shape == SMALL.live().shape else ...]
+        assert off.max() <= (part["hi"] - part["lo"]) / 510 * 1.001
+
+
+def test_what_stands_in_the_gaps_does_not_matter():
+    image, m = planes(SMALL)
+    assert not SMALL.live().all()
+    for other in (-1e9, np.nan, np.inf):
+        other = np.where(SMALL.live(), m, np.float32(other))
+        assert data_of(sinoshow(SMALL, image, other)) == data_of(sinoshow(SMALL, image, m))
+
+
+def test_it_starts_with_the_brightest_voxel_and_a_bright_live_bin():
+    image, m = np.zeros(SMALL.image_shape[1:]), np.zeros(SMALL.live().shape)
+    image[7, 9] = 3
+    angle = SMALL.angles // 4
+    live = np.flatnonzero(SMALL.live()[angle])
+    m[angle, live[5]], m[angle, ~SMALL.live()[angle]] = 2, 99
+    assert data_of(sinoshow(SMALL, image, m))["start"] == {"voxel": [7, 9], "bin": [angle, live[5]]}
+    constant = data_of(sinoshow(SMALL, image, np.full(m.shape, -2)))  # even where nothing stands out
+    assert SMALL.live()[tuple(constant["start"]["bin"])]
+    assert constant["parts"][1]["lo"] == -2 < constant["parts"][1]["hi"]
+
+
+def test_units_and_colours_are_given_for_both_or_each():
+    def entries(key, **options):
+        return [part[key] for part in data_of(sinoshow(SMALL, *planes(SMALL), **options))["parts"]]
+
+    assert entries("unit") == ["", ""]
+    assert entries("unit", units=["kBq/mL", "counts"]) == ["kBq/mL", "counts"]
+    assert entries("unit", units="a.u.") == ["a.u.", "a.u."]
+    assert entries("hi", units="a.u.")[0] != entries("hi", units="a.u.")[1]  # one unit, and still ranges of their own
+    magma = matplotlib.colormaps["magma"](np.arange(256), bytes=True)[:, :3].tobytes()
+    assert base64.b64decode(entries("colours", cmaps=["Greys_r", "magma"])[1]) == magma
+
+
+def test_arrays_of_a_gpu_are_fetched(monkeypatch):
+    for name, module in fake_cupy.modules(fake_cupy.Fake(free=2**30)).items():
+        monkeypatch.setitem(sys.modules, name, module)
+    import cupy
+
+    image, m = planes(SMALL)
+    shown = sinoshow(SMALL, cupy.asarray(image), cupy.asarray(m))
+    assert data_of(shown) == data_of(sinoshow(SMALL, image, m))
+
+
+def test_the_payload_is_small_and_said():
+    shown = sinoshow(SCANNER, *planes(SCANNER))
+    megabytes = len(shown._repr_html_()) / 1e6
+    assert megabytes < 1.5  # of noise, which does not compress; a head takes a third
+    assert repr(shown) == f"<sinoshow: image (344, 344), sinogram (252, 344), {megabytes:.1f} MB>"
+    assert petcourse.sinoshow is sinoshow
+
+
+def test_too_much_data_is_refused(monkeypatch):
+    monkeypatch.setattr(sinogram, "LIMIT_MB", 0.05)
+    with pytest.raises(ValueError, match=r"MB of the notebook, more than the 0.05 MB allowed"):
+        sinoshow(SCANNER, *planes(SCANNER))
+
+
+def test_the_picture_shows_the_line_from_crystal_to_crystal():
+    shown = sinoshow(SCANNER, np.zeros((344, 344)), planes(SCANNER)[1], cmaps="Greys_r")
+    png = re.search(r"data:image/png;base64,([^\"]+)", shown._repr_html_())[1]
+    picture = matplotlib.image.imread(io.BytesIO(base64.b64decode(png)))[..., :3]
+    blue = np.abs(picture - matplotlib.colors.to_rgb("deepskyblue")).max(axis=2) < 0.2
+    rows, columns = np.nonzero(blue[:, : blue.shape[1] // 2])
+    angle, radial = data_of(shown)["start"]["bin"]
+    line = np.diff(SCANNER.crystals()[[c[angle, radial] for c in SCANNER.bin_crystals()]], axis=0)[0]
+    assert np.ptp(rows) / np.ptp(columns) == pytest.approx(abs(line[1] / line[0]), rel=0.05)
+
+
+@pytest.mark.parametrize("text", ["</script><img src=x onerror=alert(1)>", "<!--<script>", "\"'&amp;", "脳 мозг"])
+def test_a_text_is_text(text):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        shown = sinoshow(SMALL, *planes(SMALL), units=text, alt=text)
+    assert data_of(shown)["alt"] == data_of(shown)["parts"][0]["unit"] == text
+    page = shown._repr_html_()
+    assert page.count("</script") == 1 and page.count("<img") == page.count("<script") == 1
+
+
+def test_the_script_needs_nothing_from_elsewhere():
+    folder = Path(sinogram.__file__).parent
+    lines = (folder / "sinogram.js").read_text("utf-8").rstrip().split("\n")
+    wanted = re.fullmatch(r'import \{ (.*) \} from "./viewer.js";', lines[0])[1].split(", ")
+    offered = re.search(r"^export \{ (.*) \};$", (folder / "viewer.js").read_text("utf-8"), re.MULTILINE)[1].split(", ")
+    assert set(wanted) <= set(offered)
+    assert lines[-1] == "export { showSinogram };"
+    for wrong in ("</script", "<!--", "http:", "https:", "import ", "fetch(", "innerHTML", "eval("):
+        assert wrong not in "\n".join(lines[1:])
+
+
+def broken(array, value):
+    return np.where(np.arange(array.size).reshape(array.shape) == array.size // 2, value, array)
+
+
+IMAGE, M = planes(SMALL)
+
+
+@pytest.mark.parametrize(
+    ("image", "m", "options", "message"),
+    [
+        (IMAGE[None], M, {}, r"the image has shape \(1, 24, 24\), but a slice \(y, x\) of this scanner has shape"),
+        (IMAGE[1:], M, {}, r"\(23, 24\).*shape \(24, 24\): give one, such as theta\[k\]"),
+        (IMAGE, M.T, {}, r"the sinogram has shape \(28, 30\), but a direct plane \(angle, bin\) of this scanner"),
+        (IMAGE, M[None], {}, r"the sinogram has shape \(1, 30, 28\).*such as m\[k\]"),
+        (IMAGE, np.zeros((252, 344)), {}, r"\(252, 344\).*this scanner has shape \(30, 28\)"),
+        ("brain", M, {}, r"the image has shape \(\), but"),
+        (None, M, {}, r"the image has shape \(\), but"),
+        (IMAGE + 1j, M, {}, "the image holds values of type complex.*magnitude"),
+        (IMAGE, M.astype(str), {}, "the sinogram holds values of type <U"),
+        (broken(IMAGE, np.nan), M, {}, "the image has 1 values that are NaN or infinite"),
+        (IMAGE, broken(M, np.inf), {}, "the sinogram has 1 values that are NaN or infinite"),
+        (IMAGE, M, {"units": ["a"]}, "units has 1 entries for 2"),
+        (IMAGE, M, {"cmaps": ["magma"] * 3}, "cmaps has 3 entries for 2"),
+        (IMAGE, M, {"cmaps": "hott"}, "'hott', which Matplotlib does not have"),
+    ],
+)
+def test_what_cannot_be_shown_truly_is_refused_in_a_sentence(image, m, options, message):
+    with pytest.raises(ValueError, match=message) as error:
+        sinoshow(SMALL, image, m, **options)
+    assert "\n" not in str(error.value) and str(error.value).endswith(".")

@@ -1,0 +1,333 @@
+"""What a reader sees of sinoshow, in a real Chromium with every request to a network blocked."""
+
+import re
+from pathlib import Path
+
+import browser
+import matplotlib
+import numpy as np
+import pytest
+from test_sinogram import SMALL
+
+from petcourse import Projector, Scanner, sinoshow
+from petcourse.sinogram import GAP
+
+pytest.importorskip("playwright")
+if not browser.find():
+    pytest.skip("no Chromium here: install it, or name one in PETCOURSE_CHROMIUM", allow_module_level=True)
+
+SCREENS = Path(__file__).parents[1] / "build" / "screens"
+SCANNER = Scanner(rings=1, max_ring_difference=0)
+LIVE = SCANNER.live()
+CRYSTALS, PAIRS = SCANNER.crystals(), SCANNER.bin_crystals()
+_, Y, X = SCANNER.axes()
+UNITS = ["kBq/mL", "counts"]
+
+
+@pytest.fixture(scope="module")
+def head():
+    """An image like a head with a hole, and its line integrals."""
+    y, x = Y[:, None] / 95, X / 75
+    image = np.where(x**2 + y**2 < 1, 2 + np.sin(9 * x) * np.cos(7 * y), 0) * (np.hypot(x - 0.4, y + 0.3) > 0.15)
+    image = image.astype(np.float32)
+    return image, (Projector(SCANNER, device="cpu") @ image[None])[0]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser.chromium() as instance:
+        yield instance
+
+
+@pytest.fixture
+def visit(chromium, tmp_path):
+    """Open HTML from a file; at the end nothing may have been asked of a network, and no error thrown."""
+    contexts, asked, errors = [], [], []
+
+    def visit(shown, style="", **options):
+        context = chromium.new_context(viewport={"width": 1280, "height": 720}, **options)
+        contexts.append(context)
+        context.route(re.compile("^https?:"), lambda route: (asked.append(route.request.url), route.abort()))
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        path = tmp_path / "page.html"
+        path.write_text(f'<!DOCTYPE html><meta charset="utf-8"><style>{style}</style>{shown._repr_html_()}', "utf-8")
+        page.goto(path.as_uri(), wait_until="domcontentloaded")
+        if options.get("java_script_enabled", True):
+            page.wait_for_selector(".ps")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert not asked and not errors
+
+
+def screenshot(page, name):
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENS / f"sinogram_{name}.png", full_page=True)
+
+
+def field(page, which):
+    return page.get_by_role("application", name=re.compile(f"^{which}: arrow"))
+
+
+def said(page, which):
+    """The read-out of a panel: value, place, more."""
+    output = page.locator("output").nth(("image", "sinogram").index(which))
+    value, more = output.locator("b").inner_text(), output.locator("span").inner_text()
+    return value, output.inner_text().removeprefix(value).removesuffix(more).strip(), more
+
+
+def point_at_bin(page, angle, radial, scanner=SCANNER, press=None):
+    box = field(page, "sinogram").bounding_box()
+    _, angles, bins = scanner.sinogram_shape
+    at = box["x"] + (radial + 0.5) / bins * box["width"], box["y"] + (angle + 0.5) / angles * box["height"]
+    (press or page.mouse.move)(*at)
+
+
+def scales(page):
+    """Read the axes of the image: from pixels on the screen to mm, and back."""
+    found = []
+    for axis, key in ((".ps-x", "x"), (".ps-y", "y")):
+        labels = page.locator(axis).nth(0).locator("span:not(.ps-name)")
+        values = [float(text.replace("−", "-")) for text in labels.all_inner_texts()]
+        boxes = [labels.nth(i).bounding_box() for i in (0, len(values) - 1)]
+        middles = [b[key] + b["width" if key == "x" else "height"] / 2 for b in boxes]
+        slope = (values[-1] - values[0]) / (middles[1] - middles[0])
+        found.append((slope, values[0] - slope * middles[0]))
+    return found
+
+
+def point_at_voxel(page, row, column, scanner=SCANNER, press=None):
+    _, y, x = scanner.axes()
+    (ax, bx), (ay, by) = scales(page)
+    (press or page.mouse.move)((x[column] - bx) / ax, (y[row] - by) / ay)
+
+
+def line_in_mm(page):
+    """Both ends of the line on the screen, in the units of the image's axes."""
+    ends = page.locator(".ps-line").last.evaluate(
+        """path => [0, path.getTotalLength()].map(at => {
+          const p = path.getPointAtLength(at).matrixTransform(path.getScreenCTM()); return [p.x, p.y]; })"""
+    )
+    return [[a * end + b for end, (a, b) in zip(point, scales(page), strict=True)] for point in ends]
+
+
+def curve(page):
+    """What is drawn over the sinogram: a list of (angle, bin)."""
+    numbers = re.findall(r"[ML](\S+) ([\d.]+)", page.locator(".ps-curve").last.get_attribute("d") or "")
+    return [(int(float(angle)), int(float(radial))) for radial, angle in numbers]
+
+
+def pixels(page, which):
+    height, width, values = (
+        field(page, which)
+        .locator("canvas")
+        .evaluate("c => [c.height, c.width, c.getContext('2d').getImageData(0, 0, c.width, c.height).data.join()]")
+    )
+    return np.array(values.split(","), np.uint8).reshape(height, width, 4)[..., :3]
+
+
+def coloured(image, cmap, lo, hi):
+    return matplotlib.colormaps[cmap](np.rint((image - lo) / (hi - lo) * 255).astype(int), bytes=True)[..., :3]
+
+
+@pytest.mark.parametrize("scanner", [SCANNER, SMALL], ids=["mMR", "small"])
+def test_the_line_ends_on_the_two_crystals_of_the_bin_under_the_cursor(visit, scanner):
+    _, angles, bins = scanner.sinogram_shape
+    page = visit(sinoshow(scanner, np.eye(scanner.columns), np.ones((angles, bins)) * scanner.live()))
+    crystals, pairs = scanner.crystals(), scanner.bin_crystals()
+    for angle, radial in ((0, bins // 2), (angles // 4, bins // 2 + 8), (angles // 2, 3), (angles - 1, bins - 1)):
+        point_at_bin(page, angle, radial, scanner)
+        c0, c1 = (int(c[angle, radial]) for c in pairs)
+        np.testing.assert_allclose(line_in_mm(page), crystals[[c0, c1]], atol=0.002 * scanner.radius + 0.05)
+        assert said(page, "sinogram")[1] == f"angle {angle}, bin {radial}"
+        assert said(page, "sinogram")[2].startswith(f"crystals {c0} and {c1}, ")
+
+
+def test_a_bin_is_said_with_value_distance_and_angle(visit, head):
+    image, m = head
+    page = visit(sinoshow(SCANNER, image, m, units=UNITS))
+    for angle, radial in np.argwhere(LIVE & (m > m.max() / 2))[::1500].tolist():
+        point_at_bin(page, angle, radial)
+        value, _, more = said(page, "sinogram")
+        assert value.endswith(" counts")
+        assert float(value.split()[0]) == pytest.approx(m[angle, radial], abs=float(np.ptp(m)) / 510 * 1.02)
+        (x0, y0), (x1, y1) = (CRYSTALS[c[angle, radial]] for c in PAIRS)
+        distance = (x0 * y1 - x1 * y0) / np.hypot(x1 - x0, y1 - y0)
+        assert np.sign(distance) == np.sign(radial - 172)
+        turned = np.degrees(np.arctan2(x1 - x0, y1 - y0)) % 360  # clockwise from the top
+        assert turned == pytest.approx(angle / 252 * 180, abs=1.5)
+        want = rf"crystals \d+ and \d+, {distance:.1f} mm from the axis, {turned:.1f}° from vertical"
+        assert re.fullmatch(want.replace("-", "−"), more)
+    screenshot(page, "light")
+
+
+def test_the_curve_of_a_point_is_where_the_projector_finds_it(visit):
+    for row, column in ((142, 192), (172, 171), (120, 280)):
+        image = np.zeros(SCANNER.image_shape, np.float32)
+        image[0, row, column] = 1
+        m = (Projector(SCANNER, device="cpu") @ image)[0]
+        page = visit(sinoshow(SCANNER, image[0], m))
+        point_at_voxel(page, row, column)
+        path = curve(page)
+        assert [angle for angle, _ in path] == list(range(252))
+        # far from the axis a line may miss the voxel: from some angles none passes through it
+        seen = [(angle, radial) for angle, radial in path if LIVE[angle, radial] and m[angle].any()]
+        assert len(seen) > 150
+        assert all(m[angle, radial] > 0 for angle, radial in seen)
+        # and the counts lie along it: no bin that counts is more than two from it
+        assert all(np.abs(np.flatnonzero(m[angle]) - radial).max(initial=0) <= 2 for angle, radial in path)
+    screenshot(page, "point")
+
+
+def test_a_voxel_is_said_with_place_and_value_and_marked(visit, head):
+    image, m = head
+    page = visit(sinoshow(SCANNER, image, m, units=UNITS))
+    for row, column in ((171, 172), (140, 150), (200, 190), (0, 0), (343, 343)):
+        point_at_voxel(page, row, column)
+        value, where, more = said(page, "image")
+        assert where == f"row {row}, column {column}" and value.endswith(" kBq/mL")
+        assert float(value.split()[0]) == pytest.approx(image[row, column], abs=float(np.ptp(image)) / 510 * 1.02)
+        assert more.startswith(f"x {X[column]:.1f} mm, y {Y[row]:.1f} mm".replace("-", "−"))
+    assert more.endswith(", seen by no line") and not curve(page)
+    point_at_voxel(page, 171, 330)  # within the ring, but some angles have no bin for it
+    assert 0 < len(curve(page)) < 252 and "seen by no line" not in said(page, "image")[2]
+
+
+def test_pixels_are_the_arrays_and_gaps_are_marked(visit, head):
+    image, m = head
+    page = visit(sinoshow(SCANNER, image, m, cmaps=["Greys_r", "magma"]))
+    np.testing.assert_array_equal(pixels(page, "image"), coloured(image, "Greys_r", image.min(), image.max()))
+    want = coloured(np.where(LIVE, m, m[LIVE].min()), "magma", m[LIVE].min(), m[LIVE].max())
+    np.testing.assert_array_equal(pixels(page, "sinogram"), np.where(LIVE[..., None], want, GAP))
+
+
+def test_a_gap_says_that_it_never_counts(visit, head):
+    page = visit(sinoshow(SCANNER, *head))
+    angle, radial = (int(i) for i in np.argwhere(~LIVE)[5000])
+    point_at_bin(page, angle, radial)
+    assert said(page, "sinogram")[:2] == ("gap: never counts", f"angle {angle}, bin {radial}")
+    assert page.locator(".ps-line").last.evaluate("p => getComputedStyle(p).strokeDasharray") != "none"
+    screenshot(page, "gap")
+
+
+def test_keys_move_and_stay_inside_and_are_not_the_slide_shows(visit, head):
+    page = visit(sinoshow(SCANNER, *head))
+    page.evaluate("document.addEventListener('keydown', event => (window.heard ??= []).push(event.key))")
+    steps = {"ArrowRight": (0, 1), "ArrowLeft": (0, -1), "ArrowDown": (1, 0), "ArrowUp": (-1, 0), "End": (0, 10),
+             "Home": (0, -10), "PageDown": (10, 0), "PageUp": (-10, 0)}  # fmt: skip
+    for which, counts in (("sinogram", LIVE.shape), ("image", (344, 344))):
+        field(page, which).focus()
+        for key, step in (*steps.items(), *[("PageDown", (10, 0))] * 40, *[("Home", (0, -10))] * 40):
+            before = [int(n) for n in re.findall(r"\d+", said(page, which)[1])]
+            page.keyboard.press(key)
+            after = [int(n) for n in re.findall(r"\d+", said(page, which)[1])]
+            assert after == [min(max(b + s, 0), n - 1) for b, s, n in zip(before, step, counts, strict=True)]
+        assert after == [counts[0] - 1, 0]
+    c0, c1 = (int(c[251, 0]) for c in PAIRS)
+    np.testing.assert_allclose(line_in_mm(page), CRYSTALS[[c0, c1]], atol=1)
+    assert page.evaluate("scrollY") == 0 and page.evaluate("window.heard") is None
+    page.keyboard.press("Tab")
+    assert page.evaluate("window.heard") == ["Tab"]  # nobody is caught
+
+
+def test_a_place_is_held_by_click_or_enter_and_let_go(visit, head):
+    page = visit(sinoshow(SCANNER, *head))
+    point_at_bin(page, 100, 150, press=page.mouse.click)
+    point_at_bin(page, 30, 200)
+    assert said(page, "sinogram")[1] == "angle 100, bin 150, held"
+    point_at_voxel(page, 150, 180)  # the other panel is free
+    assert said(page, "image")[1] == "row 150, column 180"
+    page.keyboard.press("ArrowRight")  # the click gave the sinogram the focus
+    assert said(page, "sinogram")[1] == "angle 100, bin 151, held"
+    point_at_bin(page, 40, 210, press=page.mouse.click)
+    point_at_bin(page, 30, 200)
+    assert said(page, "sinogram")[1] == "angle 30, bin 200"
+    field(page, "image").focus()
+    page.keyboard.press("Enter")
+    point_at_voxel(page, 10, 10)
+    assert said(page, "image")[1] == "row 150, column 180, held"
+
+
+def test_a_line_through_a_voxel_belongs_to_a_bin_on_its_curve(visit, head):
+    page = visit(sinoshow(SCANNER, *head))
+    point_at_voxel(page, 150, 190, press=page.mouse.click)
+    for angle, radial in curve(page)[::50]:
+        point_at_bin(page, angle, radial)
+        (x0, y0), (x1, y1) = line_in_mm(page)
+        x, y = X[190], Y[150]
+        off = abs((x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)) / np.hypot(x1 - x0, y1 - y0)
+        assert off < 2.2  # mm: half a bin, and what is lost in reading pixels
+
+
+def test_a_tap_moves(visit, head):
+    page = visit(sinoshow(SCANNER, *head), has_touch=True)
+    point_at_bin(page, 100, 150, press=page.touchscreen.tap)
+    assert said(page, "sinogram")[1].startswith("angle 100, bin 150")
+    point_at_bin(page, 30, 200, press=page.touchscreen.tap)
+    assert said(page, "sinogram")[1].startswith("angle 30, bin 200")
+    point_at_voxel(page, 150, 190, press=page.touchscreen.tap)
+    assert said(page, "image")[1].startswith("row 150, column 190")
+
+
+def test_a_screen_reader_hears_keys_but_not_the_mouse(visit, head):
+    page = visit(sinoshow(SCANNER, *head, units=UNITS, alt="A head and its sinogram"))
+    assert page.get_by_role("group", name="A head and its sinogram").is_visible()
+    assert page.get_by_role("img", name=re.compile("colour bar from 0 to .* counts")).is_visible()
+    output = page.locator("output").nth(1)
+    field(page, "sinogram").focus()
+    page.keyboard.press("ArrowRight")
+    assert output.get_attribute("aria-live") == "polite"
+    point_at_bin(page, 30, 200)
+    assert output.get_attribute("aria-live") == "off"
+
+
+def test_text_takes_the_colour_of_a_dark_page(visit, head):
+    page = visit(
+        sinoshow(SCANNER, *head, units=UNITS),
+        style=":root { color-scheme: light dark } body { font-family: sans-serif }",
+        color_scheme="dark",
+    )
+    texts = page.locator(".pv-title, .ps-axis span, .pv-tick, output, output b, .ps-hint")
+    assert set(texts.evaluate_all("all => all.map(e => getComputedStyle(e).color)")) == {"rgb(255, 255, 255)"}
+    screenshot(page, "dark")
+
+
+@pytest.mark.parametrize("width", [1280, 900, 400])
+def test_it_fits_the_page_and_both_pictures_are_equally_wide(visit, head, width):
+    page = visit(sinoshow(SCANNER, *head, units=UNITS))
+    page.set_viewport_size({"width": width, "height": 720})
+    boxes = [field(page, which).bounding_box() for which in ("image", "sinogram")]
+    assert boxes[0]["width"] == pytest.approx(boxes[1]["width"], abs=1)
+    assert all(b["width"] == pytest.approx(b["height"], abs=1) and b["width"] > 240 for b in boxes)
+    assert (boxes[0]["y"] == pytest.approx(boxes[1]["y"], abs=1)) == (width > 640)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    if width == 1280:  # a slide is 720 high and has a title
+        assert page.locator(".ps").bounding_box()["height"] < 600
+    screenshot(page, f"wide_{width}")
+
+
+def test_a_text_injects_nothing(visit, head):
+    bad = ["</script><img src=x onerror='window.injected=1'>", "<!--<script>\"><b>quote's"]
+    page = visit(sinoshow(SCANNER, *head, units=bad, alt='<img src=y>">'))
+    assert page.locator(".pv-unit").all_text_contents() == bad
+    assert page.locator("img, .ps b b").count() == 0 and page.evaluate("window.injected") is None
+
+
+def test_without_scripts_the_picture_stays(visit, head):
+    page = visit(sinoshow(SCANNER, *head, alt="A head and its sinogram"), java_script_enabled=False)
+    picture = page.get_by_role("img", name="A head and its sinogram")
+    assert picture.bounding_box()["width"] > 800 and page.locator("canvas").count() == 0
+    screenshot(page, "no_scripts")
+
+
+def test_a_browser_that_cannot_inflate_keeps_the_picture_and_says_so(chromium, head):
+    page = chromium.new_page()
+    page.set_content(
+        "<script>delete window.DecompressionStream</script>" + sinoshow(SCANNER, *head, alt="A head")._repr_html_()
+    )
+    page.wait_for_selector("text=This browser shows one line only")
+    assert page.get_by_role("img", name="A head").is_visible()
+    page.close()
