@@ -12,7 +12,14 @@ PYTEST := $(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=1
 # Tests and runs compute their results anew: each starts with an empty results cache of its own.
 fresh = rm -rf build/cache-$(1) && PETCOURSE_SIZE=$(1) PETCOURSE_CACHE="$(CURDIR)/build/cache-$(1)"
 
-.PHONY: help setup lab test test-full run lint constraints clean
+# Executed copies of the notebooks, each made once, whoever asks for it: `make run`, `make site` or `make slides`.
+RUN := $(or $(PETCOURSE_SIZE),full)$(if $(PETCOURSE_QUICK),-quick)
+EXECUTED := build/executed/$(RUN)
+COPIES := $(NOTEBOOKS:notebooks/%=$(EXECUTED)/%)
+NPM := docs/node_modules/.package-lock.json
+
+.NOTPARALLEL:  # a notebook finds in the cache what those before it have computed
+.PHONY: help setup lab test test-full run site slides lint constraints clean
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
 
@@ -27,8 +34,23 @@ test: $(STAMP)  ## unit tests and every notebook at small size, embedded phantom
 test-full: $(STAMP)  ## slow unit tests, notebooks at full size, 05 on fewer heads (BrainWeb from PETCOURSE_BRAINWEB if set)
 	$(call fresh,full) PETCOURSE_QUICK=1 $(PYTEST) -m "slow or notebook" $(ARGS)
 
-run: $(STAMP)  ## execute all notebooks in order at full size; pages and a table of time and memory in build/
-	$(call fresh,full) $(PY) -m benchmarks.notebooks
+run: $(STAMP)  ## execute all notebooks anew, in order, at full size; copies and a table of time and memory in build/executed
+	rm -rf $(EXECUTED) build/cache-$(RUN)
+	$(MAKE) $(COPIES)
+
+$(EXECUTED)/%.ipynb: notebooks/%.ipynb $(wildcard petcourse/*.*) | $(STAMP)
+	PETCOURSE_CACHE="$(CURDIR)/build/cache-$(RUN)" $(PY) -m benchmarks.notebooks $(EXECUTED) $<
+
+site: $(COPIES) $(NPM)  ## every notebook, executed, as a page in build/site, which needs no network
+	$(PY) scripts/pages.py site $(EXECUTED) build/site
+
+slides: $(COPIES) $(NPM)  ## every notebook as a deck of slides in build/slides, which needs no network
+	$(PY) scripts/pages.py slides $(EXECUTED) build/slides
+
+$(NPM): docs/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is wanted, which fetches reveal.js and MathJax: install Node.js 18 or newer." >&2; exit 1; }
+	npm ci --prefix docs --no-audit --no-fund
+	@touch $@
 
 lint: $(STAMP)  ## ruff: mistakes everywhere, layout in the Python files
 	$(PY) -m ruff check .

@@ -1,6 +1,7 @@
-"""Execute the notebooks in order, each in a fresh process, and measure what they take: ``python -m benchmarks.notebooks``.
+"""Execute notebooks, each in a fresh process, and measure what they take: ``python -m benchmarks.notebooks FOLDER``.
 
-Executed copies and HTML pages are left in ``build/``, and a table of time and peak memory in ``build/notebooks.md``.
+Executed copies are left in FOLDER, with seconds and memory in their metadata; a table of all of them is printed and
+kept there as ``notebooks.md``. Notebooks named behind the folder are executed, else those that it lacks are not.
 Time is from the start of the kernel to its end; memory is that of the largest process, which is the kernel.
 """
 
@@ -11,38 +12,48 @@ import sys
 from pathlib import Path
 from time import perf_counter
 
-from tqdm.auto import tqdm
+import nbformat
 
 ROOT = Path(__file__).parents[1]
-BUILD = ROOT / "build"
+# Twice the pixels, for figures fill a slide.
+KERNEL = ["--InlineBackend.figure_formats=retina"]
 
 
-def execute(notebook):
-    """Run one notebook; return seconds and peak memory in GB, or raise SystemExit if a cell failed."""
+def execute(notebook, copy):
+    """Run one notebook and write its executed copy, or raise SystemExit if a cell failed."""
     command = [sys.executable, "-m", "nbconvert", "--execute", "--to", "notebook", "--log-level=WARN"]
-    command += ["--ExecutePreprocessor.timeout=-1", f"--output-dir={BUILD}", str(notebook)]
+    command += ["--ExecutePreprocessor.timeout=-1", f"--ExecutePreprocessor.extra_arguments={KERNEL}"]
     start = perf_counter()
-    child = subprocess.Popen(command, cwd=ROOT)
+    child = subprocess.Popen([*command, f"--output-dir={copy.parent}", str(notebook)], cwd=ROOT)
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise SystemExit(f"{notebook.name} stopped with an error, which stands above.")
     unit = 1 if platform.system() == "Darwin" else 1024  # of ru_maxrss: bytes on macOS, kilobytes on Linux
-    return perf_counter() - start, usage.ru_maxrss * unit / 1e9
+    took = {"seconds": round(perf_counter() - start), "memory_GB": round(usage.ru_maxrss * unit / 1e9, 1)}
+    node = nbformat.read(copy, as_version=4)
+    node.metadata["petcourse"] = took | {"cores": os.cpu_count(), "size": os.environ.get("PETCOURSE_SIZE") or "full"}
+    nbformat.write(node, copy)
+
+
+def table(folder):
+    """Return the times and memories in the copies as a table."""
+    rows = ["| notebook | size | cores | seconds | memory [GB] |", "|---|---|---|---|---|"]
+    for path in sorted(folder.glob("*.ipynb")):
+        took = nbformat.read(path, as_version=4).metadata["petcourse"]
+        rows.append(f"| {path.stem} | {took['size']} | {took['cores']} | {took['seconds']} | {took['memory_GB']} |")
+    return "\n".join(rows) + "\n"
 
 
 def main():
-    BUILD.mkdir(exist_ok=True)
-    size = os.environ.get("PETCOURSE_SIZE") or "full"
-    rows = [f"| notebook, {size} size, {os.cpu_count()} cores | seconds | memory [GB] |", "|---|---|---|"]
-    for notebook in (progress := tqdm(sorted((ROOT / "notebooks").glob("*.ipynb")), unit="notebook")):
-        progress.set_description(notebook.stem)
-        seconds, memory = execute(notebook)
-        rows.append(f"| {notebook.stem} | {seconds:.0f} | {memory:.1f} |")
-    (BUILD / "notebooks.md").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    pages = [str(BUILD / path.name) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
-    subprocess.run([sys.executable, "-m", "nbconvert", "--to", "html", f"--output-dir={BUILD}", *pages], check=True)
-    print("\n".join(rows))
+    folder, *notebooks = map(Path, sys.argv[1:])
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    for notebook in notebooks:
+        print(f"executing {notebook.name}", flush=True)
+        execute(notebook.resolve(), folder / notebook.name)
+    (folder / "notebooks.md").write_text(table(folder), encoding="utf-8")
+    print(table(folder))
 
 
 if __name__ == "__main__":
