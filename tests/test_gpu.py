@@ -4,6 +4,8 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tracemalloc
+from collections import deque
 from ctypes.util import find_library
 from pathlib import Path
 from types import SimpleNamespace
@@ -460,6 +462,31 @@ def test_kernels_are_in_the_package():
     assert Path(petcourse.__file__).with_name("joseph.cu").exists()
     config = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
     assert '"*.cu"' in config
+
+
+@pytest.mark.slow
+def test_full_mlem_asks_for_less_than_4_gib(monkeypatch):
+    """Whatever is allocated for it, counted on the stand-in: the kernels are left out, for they allocate nothing.
+
+    What a GPU takes beyond (CuPy's context, rounding in its pool) is not in it: the test below asks that.
+    """
+    cupy, scanner = insert_fake(monkeypatch, free=4 * 2**30), Scanner.mmr()
+    cupy.made = deque(maxlen=0)  # no array is kept longer than the package keeps it
+    ones = SimpleNamespace(get_function=lambda _: lambda grid, block, args, shared_mem=0: args[-1].plain.fill(1))
+    cupy.RawModule = lambda **_: ones
+    tracemalloc.start()
+    try:
+        X = Projector(scanner, device="gpu")
+        A = Attenuation(cupy.ones(X.dimsd, np.float32))
+        m, r = cupy.ones(X.dimsd, np.uint16), cupy.ones((1, *X.dimsd[1:]), np.float32)
+        tracemalloc.reset_peak()  # what is made on the CPU to begin with
+        for theta, _ in mlem(A @ X @ PSF(scanner, 2.5), m, r, 2):
+            assert theta.any()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    print(f"{peak / 2**20:.0f} MiB")
+    assert A.factors.nbytes + m.nbytes < peak < 2 * 2**30  # the other half is for what is not in it
 
 
 @pytest.mark.gpu
