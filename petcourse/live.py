@@ -46,10 +46,10 @@ class LiveViewer(anywidget.AnyWidget):
             window=[[p["lo"], p["hi"]] for p in data["panels"]],
         )
         for i, mask in enumerate(masks):
-            self._send(f"_outline_{i}", mask)
+            self._share(f"_outline_{i}", mask)
         for i, frames in enumerate(self._volumes):
             for k in range(len(frames)):
-                self._send_frame(i, k)
+                self._share_frame(i, k)
         self._sent = [[0] * len(frames) for frames in self._volumes]  # last: it tells the page that all is there
 
     def append(self, panel, volume):
@@ -97,7 +97,7 @@ class LiveViewer(anywidget.AnyWidget):
     def _check(self, panel, volume):
         titles = [p["title"] for p in self._data["panels"]]
         i = titles.index(panel) if panel in titles else panel
-        if not isinstance(i, int) or not 0 <= i < len(titles):
+        if not isinstance(i, int) or isinstance(i, bool) or not 0 <= i < len(titles):
             raise ValueError(f"panel is {panel!r}, but one of {titles} or its number is wanted: change it.")
         volume = as_volume(f"the new volume of panel {panel!r}", volume)
         if volume.shape != (1, *self._volumes[i][0].shape):
@@ -109,18 +109,18 @@ class LiveViewer(anywidget.AnyWidget):
 
     def _tell(self, i, k):
         """Send a frame, then that it is new; where a value passes an end of the range, that end becomes a bound."""
-        self._send_frame(i, k)
+        self._share_frame(i, k)
         p, frame = self._data["panels"][i], self._volumes[i][k]
         bounds, sent = [list(b) for b in self._bounds], [list(s) for s in self._sent]
         bounds[i] = [bounds[i][0] or bool(frame.min() < p["lo"]), bounds[i][1] or bool(frame.max() > p["hi"])]
         sent[i][k:] = [sent[i][k] + 1 if k < len(sent[i]) else 0]
         self._bounds, self._sent = bounds, sent
 
-    def _send_frame(self, i, k):
+    def _share_frame(self, i, k):
         p = self._data["panels"][i]
-        self._send(f"_voxels_{i}_{k}", codes(self._volumes[i][k], p["lo"], p["hi"]))
+        self._share(f"_voxels_{i}_{k}", codes(self._volumes[i][k], p["lo"], p["hi"]))
 
-    def _send(self, name, array):
+    def _share(self, name, array):
         """Set a trait of that name: each is sent alone, and a page that is opened again gets them all."""
         if not self.has_trait(name):
             self.add_traits(**{name: traitlets.Bytes().tag(sync=True)})

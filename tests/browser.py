@@ -3,6 +3,9 @@
 import os
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
+
+SCREENS = Path(__file__).parents[1] / "build" / "screens"
 
 FLAGS = [
     "--no-sandbox",
@@ -24,7 +27,8 @@ def find():
 
 @contextmanager
 def chromium():
-    """Start a headless browser; close it at the end."""
+    """Start a headless browser; close it at the end. Screenshots go to SCREENS."""
+    SCREENS.mkdir(parents=True, exist_ok=True)
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
