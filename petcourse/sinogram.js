@@ -22,7 +22,7 @@ const SINOGRAM_CSS = `
 .ps .pv-bar { grid-area: 2 / 3; margin-left: 4px; }
 .ps-field { grid-area: 2 / 2; position: relative; aspect-ratio: 1; cursor: crosshair; touch-action: pan-y; }
 .ps-field:focus-visible { outline: 2px solid var(--pv-accent); outline-offset: 2px; }
-.ps-field > * { position: absolute; inset: 0; width: 100%; height: 100%; }
+.ps .ps-field > * { position: absolute; inset: 0; width: 100%; height: 100%; } /* JupyterLab has a rule for svg */
 .ps-field path { fill: none; stroke-linecap: round; stroke-linejoin: round; vector-effect: non-scaling-stroke; }
 .ps-ring { stroke: #8d97a3; stroke-width: 1.6px; }
 .ps-bin { stroke: #27c4ff; border-color: #27c4ff; stroke-width: 2px; }
@@ -50,7 +50,7 @@ const TO_DO = "Point at a bin or a voxel, or use the arrow and Page keys; a clic
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0], Home: [0, -10],
   End: [0, 10], PageUp: [-10, 0], PageDown: [10, 0] };
 
-const signed = (number) => number.toFixed(1).replace("-", "−");
+const signed = (number) => (Math.round(10 * number) / 10 || 0).toFixed(1).replace("-", "−"); // no −0.0
 
 async function showSinogram(root, data) {
   root.dataset.ready = ""; // at once: the script of the next output looks for a root without it
