@@ -16,11 +16,17 @@ from nbconvert.exporters import HTMLExporter, SlidesExporter
 DOCS = Path(__file__).parents[1] / "docs"
 NPM = DOCS / "node_modules"
 SHARED = {
-    NPM / "@fontsource-variable/source-sans-3": ["wght.css", "wght-italic.css", "files/*latin-wght*", "LICENSE"],
+    NPM / "@fontsource-variable/source-sans-3": [
+        "wght.css",
+        "wght-italic.css",
+        "files/*latin-wght*",
+        "files/*greek-wght*",
+        "LICENSE",
+    ],
     NPM / "@fontsource-variable/source-code-pro": ["wght.css", "files/*latin-wght-normal*", "LICENSE"],
     NPM / "mathjax": ["es5/tex-svg.js", "LICENSE"],  # one file: formulas as SVG need no fonts
     NPM / "reveal.js": ["dist/reveal.css", "dist/reveal.js", "dist/plugin/notes.js", "LICENSE"],
-    DOCS: ["pages.css", "site.css", "slides.css", "slides.js"],
+    DOCS: ["pages.css", "site.css", "slides.css", "slides.js", "noscript.css"],
 }
 # The viewer's outputs carry HTML that works alone beside a live widget that does not.
 PRIORITY = ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/latex", "text/plain"]

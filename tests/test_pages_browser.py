@@ -1,0 +1,291 @@
+"""What `make site` and `make slides` have made, opened from the disk in a real Chromium that may ask for nothing.
+
+It looks at whatever lies in build/: `make test-pages` makes it first, at small size.
+"""
+
+import re
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import browser
+import pytest
+
+BUILD = Path(__file__).parents[1] / "build"
+SITE, SLIDES, SCREENS = BUILD / "site", BUILD / "slides", BUILD / "screens"
+PAGES, DECKS = sorted(SITE.glob("0*.html")), sorted(SLIDES.glob("0*.html"))
+
+pytest.importorskip("playwright")
+if not browser.find():
+    pytest.skip("no Chromium here: install it, or name one in PETCOURSE_CHROMIUM", allow_module_level=True)
+if not PAGES or not DECKS:
+    npm = "" if shutil.which("npm") else ", which wants npm"
+    pytest.skip(f"no pages or slides in build: make test-pages{npm}", allow_module_level=True)
+
+pages = pytest.mark.parametrize("path", PAGES, ids=lambda path: f"page-{path.stem}")
+decks = pytest.mark.parametrize("path", DECKS, ids=lambda path: f"deck-{path.stem}")
+both = pytest.mark.parametrize("path", [*PAGES, *DECKS], ids=lambda path: f"{path.parent.name}-{path.stem}")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser.chromium() as instance:
+        yield instance
+
+
+@pytest.fixture
+def visit(chromium):
+    """Open a file; at the end it has tried to reach no address, and no script has failed."""
+    contexts = []
+
+    def visit(path, query="", **options):
+        context = chromium.new_context(viewport={"width": 1280, "height": 720}, **options)
+        context.asked, context.errors = [], []
+        contexts.append(context)
+        context.route(
+            re.compile("^(https?|wss?):"), lambda route: (context.asked.append(route.request.url), route.abort())
+        )
+        page = context.new_page()
+        page.on("pageerror", lambda error: context.errors.append(str(error)))
+        page.on("requestfailed", lambda request: context.errors.append(f"not there: {request.url[:200]}"))
+        page.goto(path.as_uri() + query)
+        if options.get("java_script_enabled", True) and path.stem != "index":
+            page.wait_for_function("window.MathJax?.startup?.promise")
+            page.evaluate("Promise.all([MathJax.startup.promise, document.fonts.ready]).then(() => true)")
+        return page
+
+    yield visit
+    for context in contexts:
+        asked, errors = context.asked, context.errors
+        context.close()
+        assert not asked and not errors
+
+
+def alive(page, scope="document"):
+    page.wait_for_function(f"[...{scope}.querySelectorAll('.pv-root')].every(root => root.querySelector('.pv'))")
+
+
+def screenshot(page, name, **options):
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENS / f"{name}.png", **options)
+
+
+@both
+def test_formulas_are_typeset_and_every_viewer_lives(visit, path):
+    page = visit(path)
+    alive(page)
+    assert page.locator("mjx-merror").count() == 0
+    words = page.locator(".words").evaluate_all("all => all.map(e => e.innerHTML.replace(/<code>.*?<\\/code>/gs, ''))")
+    assert not [w for w in words if re.search(r"\$[^$<]*\$", w)]
+    assert page.locator(".pv-root").count() == page.locator(".pv").count()
+    assert page.locator("img:not([alt]), img[alt='']").count() == 0
+    assert "application/vnd.jupyter.widget-view" not in page.content()
+    assert "0%|" not in page.locator("body").inner_text()
+
+
+def test_there_are_formulas_and_viewers(visit):
+    counts = [[], []]
+    for path in PAGES:
+        page = visit(path)
+        alive(page)
+        counts[0].append(page.locator("mjx-container svg").count())
+        counts[1].append(page.locator(".pv").count())
+    assert sum(counts[0]) > 40 and sum(counts[1]) > 8
+
+
+CANVASES = "e => [...e.querySelectorAll('canvas.pv-image')].map(c => c.toDataURL())"
+
+
+@pytest.mark.parametrize("folder", [SITE, SLIDES], ids=lambda folder: folder.name)
+def test_the_keyboard_moves_a_viewer_and_no_slide(visit, folder):
+    page = visit(folder / "01_data.html", "#/2" if folder == SLIDES else "")
+    alive(page)
+    viewer = page.locator(".pv-root", has=page.get_by_text("T1", exact=True))
+    before = viewer.evaluate(CANVASES)
+    slider = viewer.get_by_role("slider", name="slice")
+    slider.focus()
+    value = int(slider.input_value())
+    page.keyboard.press("ArrowRight")
+    assert int(slider.input_value()) == value + 1
+    assert len(before) == 4 and all(a != b for a, b in zip(before, viewer.evaluate(CANVASES), strict=True))
+    if folder == SLIDES:
+        assert page.evaluate("Reveal.getIndices()")["h"] == 2
+
+
+@pytest.mark.parametrize("folder", [SITE, SLIDES], ids=lambda folder: folder.name)
+def test_the_voxel_under_the_mouse_is_the_one_read_however_the_page_is_scaled(visit, folder):
+    page = visit(folder / "01_data.html", "#/1/1" if folder == SLIDES else "")
+    alive(page)
+    viewer = page.locator(".pv-root").first
+    canvas = viewer.locator("canvas.pv-image")
+    canvas.scroll_into_view_if_needed()
+    box, (width, height) = canvas.bounding_box(), canvas.evaluate("c => [c.width, c.height]")
+    for y, x in ((0, 0), (height // 2, width // 3), (height - 1, width - 1)):
+        page.mouse.move(box["x"] + (x + 0.5) / width * box["width"], box["y"] + (y + 0.5) / height * box["height"])
+        assert re.search(rf"y {y}\b.*x {x}\b", viewer.locator(".pv-where").inner_text())
+
+
+# What sticks out of a slide, is cut, or is too small: as text, for the message.
+OVERFLOW = """() => {
+  const slide = Reveal.getCurrentSlide(), frame = slide.getBoundingClientRect(), wrong = [];
+  const seen = (e) => e.offsetParent && !e.closest("aside, details:not([open]) > :not(summary), .notes");
+  if (slide.scrollHeight > slide.clientHeight || slide.scrollWidth > slide.clientWidth) wrong.push("slide");
+  for (const e of slide.querySelectorAll("pre, table, img, p, li, h1, h2, summary, .pv, .pv *, mjx-container")) {
+    const { right, bottom, width, height } = e.getBoundingClientRect();
+    if (!seen(e) || !width || !height || e.closest(".pv-stage, .pv-bar")) continue;
+    if (right > frame.right || bottom > frame.bottom) wrong.push(`${e.tagName} ${e.className} sticks out`);
+    if (e.matches("pre") && e.scrollWidth > e.clientWidth + 1) wrong.push(`cut: ${e.textContent.slice(0, 40)}`);
+    if (e.matches(".pv, .output > img") && height < 300) wrong.push(`a picture ${Math.round(height)} high`);
+    if (e.matches("p, li, pre") && parseFloat(getComputedStyle(e).fontSize) < 15) wrong.push(`small: ${e.textContent.slice(0, 40)}`);
+  }
+  return wrong;
+}"""
+
+
+def slides(page):
+    """Go through a deck, downwards too, with all fragments shown; yield the number of each slide."""
+    number = 0
+    while True:
+        page.evaluate("() => { while (Reveal.nextFragment()); }")
+        alive(page, "Reveal.getCurrentSlide()")
+        page.wait_for_timeout(50)  # for viewers' and our own layout
+        yield number
+        if page.evaluate("Reveal.isLastSlide()"):
+            return
+        page.evaluate("Reveal.next()")
+        number += 1
+
+
+@decks
+def test_no_slide_overflows(visit, path):
+    page, wrong = visit(path), {}
+    for number in slides(page):
+        if found := page.evaluate(OVERFLOW):
+            wrong[
+                number, page.evaluate("Reveal.getCurrentSlide().querySelector('h1, h2, .continues')?.textContent")
+            ] = found
+        if number < 10:
+            screenshot(page, f"slides_{path.stem}_{number:02d}")
+    assert number == page.evaluate("Reveal.getTotalSlides()") - 1 > 5
+    assert wrong == {}
+
+
+def test_overflow_is_noticed(visit):
+    page = visit(DECKS[0])
+    assert page.evaluate(OVERFLOW) == []
+    page.evaluate("Reveal.getCurrentSlide().style.setProperty('--scale', 3)")
+    assert "slide" in page.evaluate(OVERFLOW)
+
+
+def test_folded_code_opens_over_its_slide_and_stays_on_it(visit):
+    page = visit(SLIDES / "02_simulation.html", "#/0/1")
+    page.locator(".present summary").first.click()
+    box = page.locator(".present details[open] .code").bounding_box()
+    assert box["x"] > 0 and box["y"] > 0 and box["x"] + box["width"] < 1280 and box["y"] + box["height"] < 720
+    assert page.evaluate(OVERFLOW) == []
+    screenshot(page, "slides_code_opened")
+
+
+@decks
+def test_every_section_has_a_note_that_only_the_speaker_sees(visit, path):
+    page = visit(path)
+    sections = page.locator(".slides > section").evaluate_all(
+        "all => all.map(s => s.querySelectorAll('aside.notes').length)"
+    )
+    assert all(sections[:-1])  # the last is the summary
+    assert page.locator("aside.notes:visible").count() == 0
+
+
+def test_key_s_opens_the_speakers_view(visit):
+    page = visit(DECKS[0])
+    with page.context.expect_page() as opened:
+        page.keyboard.press("s")
+    view = opened.value
+    view.wait_for_selector("text=make lab")
+    screenshot(view, "slides_speaker")
+
+
+def test_a_deck_prints_a_sheet_for_each_slide(visit):
+    slides = visit(SLIDES / "01_data.html").evaluate("Reveal.getTotalSlides()")
+    page = visit(SLIDES / "01_data.html", "?print-pdf")
+    alive(page)
+    page.wait_for_selector(".pdf-page .pv")
+    assert page.locator(".pdf-page").count() == slides
+    page.wait_for_timeout(300)
+    page.pdf(path=SCREENS / "slides_01_data.pdf", prefer_css_page_size=True, print_background=True)
+
+
+# The worst contrast of words to what lies behind them, as WCAG 2 defines it, and whose it is.
+CONTRAST = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const rgba = (colour) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+                             return [...canvas.getImageData(0, 0, 1, 1).data]; };
+  const light = (colour) => rgba(colour).slice(0, 3).map((v) => v / 255)
+    .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4).reduce((s, v, i) => s + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (e) => { while (e && rgba(getComputedStyle(e).backgroundColor)[3] < 255) e = e.parentElement;
+                          return e ? getComputedStyle(e).backgroundColor : "white"; };
+  let worst = [99, ""];
+  for (const e of document.querySelectorAll("h1, h2, p, li, td, th, a, pre, pre span, code, aside, .pv-title, .pv-place, .pv button")) {
+    if (!e.offsetParent || !e.textContent.trim()) continue;
+    const [a, b] = [light(getComputedStyle(e).color), light(behind(e))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < worst[0]) worst = [contrast, e.tagName + " " + e.className + ": " + e.textContent.slice(0, 40)];
+  }
+  return worst;
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", [SITE / "index.html", *PAGES], ids=lambda path: path.stem)
+def test_pages_are_readable_in_either_theme(visit, path, theme):
+    page = visit(path, color_scheme=theme)
+    alive(page)
+    contrast, whose = page.evaluate(CONTRAST)
+    assert contrast > 4.5, whose
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 29)"}[theme]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    screenshot(page, f"site_{path.stem}_{theme}", full_page=True)
+
+
+def test_the_switch_changes_the_theme_and_the_next_page_keeps_it(visit):
+    page = visit(SITE / "index.html", color_scheme="light")
+    page.get_by_role("button", name="Dark or light").click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 29)"
+    page.get_by_role("link", name="1 Data").click()
+    page.wait_for_url("**/01_data.html")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 29)"
+
+
+def test_key_d_makes_a_deck_dark_and_readable(visit):
+    page = visit(SLIDES / "01_data.html", "#/2")
+    alive(page)
+    page.keyboard.press("d")
+    contrast, whose = page.evaluate(CONTRAST)
+    assert contrast > 4.5, whose
+    screenshot(page, "slides_dark")
+
+
+def test_a_narrow_screen_scrolls_no_page_sideways(visit):
+    page = visit(SITE / "02_simulation.html")
+    alive(page)
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    screenshot(page, "site_narrow")
+
+
+@both
+def test_without_scripts_words_and_pictures_can_be_read(visit, path):
+    page = visit(path, java_script_enabled=False)
+    shown = page.locator("h1:visible, h2:visible, img:visible")
+    assert shown.count() == page.locator("h1, h2, img").count() > 3
+    boxes = [shown.nth(i).bounding_box() for i in range(shown.count())]
+    assert all(a["y"] + a["height"] <= b["y"] + 1 for a, b in pairwise(boxes))
+    if path.stem.startswith("01"):
+        screenshot(page, f"{path.parent.name}_without_scripts", full_page=True)
+
+
+def test_links_between_pages_lead_somewhere():
+    for path in [*SITE.glob("*.html"), *SLIDES.glob("*.html")]:
+        for link in re.findall(r'(?:href|src)="([^"#:]+\.\w+)"', path.read_text("utf-8")):
+            assert (path.parent / link).exists(), f"{path}: {link}"
