@@ -3,8 +3,6 @@
 The environment variable PETCOURSE_DEVICE (gpu or cpu) decides what "auto" means: no notebook need be changed for it.
 """
 
-import glob
-import importlib
 import importlib.util
 import os
 import shutil
@@ -26,11 +24,11 @@ def gpu_sign():
     NVIDIA: a driver or its tool, or a graphics card on the PCI bus, driver or not. AMD: ROCm, for most AMD graphics in
     laptops cannot run it.
     """
-    if shutil.which("nvidia-smi") or glob.glob("/dev/nvidia[0-9]*") or Path("/proc/driver/nvidia/version").exists():
+    if shutil.which("nvidia-smi") or any(Path("/dev").glob("nvidia[0-9]*")) or Path("/proc/driver/nvidia").exists():
         return "nvidia"
-    for vendor in glob.glob("/sys/bus/pci/devices/*/vendor"):
+    for vendor in Path("/sys/bus/pci/devices").glob("*/vendor"):
         with suppress(OSError):  # a device that was pulled meanwhile, or a closed folder: no sign
-            if Path(vendor).read_text()[:6] == "0x10de" and Path(vendor).with_name("class").read_text()[:4] == "0x03":
+            if vendor.read_text()[:6] == "0x10de" and vendor.with_name("class").read_text()[:4] == "0x03":
                 return "nvidia"
     return "amd" if shutil.which("rocminfo") or Path("/opt/rocm").exists() else None
 
@@ -169,11 +167,13 @@ def choose(device="auto"):
 
 
 def warn_once(trouble):
-    """Say the first time why the CPU has to be taken."""
+    """Say the first time why the CPU has to be taken, at the line outside of this package that needed a device."""
     if not choose.warned:
         choose.warned = True
-        text = f'computing on the CPU: {trouble} (device="cpu" or PETCOURSE_DEVICE=cpu: no warning)'
-        warnings.warn(text, stacklevel=3)
+        level, frame = 1, sys._getframe()
+        while frame.f_globals.get("__name__", "").startswith("petcourse."):
+            level, frame = level + 1, frame.f_back
+        warnings.warn(f"computing on the CPU: {trouble} (PETCOURSE_DEVICE=cpu: no warning)", stacklevel=level)
 
 
 choose.warned = False

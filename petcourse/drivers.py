@@ -95,6 +95,8 @@ def cupy(told):
     if told["driver"] // 1000 >= told["build"] // 1000:
         return "ok", text
     if not told["driver"] and not told["sign"]:
+        if os.environ.get("PETCOURSE_DEVICE") == "cpu":
+            return "ok", f"{text}, not used: PETCOURSE_DEVICE asks for the CPU"
         return "missing", f"{text}, but there is no GPU for it: compute on the CPU", "export PETCOURSE_DEVICE=cpu"
     text += f", but the driver reaches only {version(told['driver'])}" if told["driver"] else ", but no driver runs"
     return "missing", text, anew if told["driver"] >= 12000 else DRIVER.get(system(), DRIVER_PAGE)
@@ -110,7 +112,7 @@ def _anew(told):
 
 def nvrtc(told):
     """Judge the compiler of GPU code, which CuPy calls when the projector is first used."""
-    if "nvrtc_missing" in told:
+    if "nvrtc_missing" in told and (told["driver"] or told["sign"]):
         install = INSTALL.format("cuda13" if told["build"] >= 13000 else "cuda12")
         text = f"CuPy finds no compiler: {told['nvrtc_missing']}"
         return "missing", text, install if told["build"] >= 12000 else _anew(told)

@@ -74,19 +74,32 @@ class LiveViewer(anywidget.AnyWidget):
         if self.frame == last - 1:
             self.frame = last
 
-    def replace(self, panel, volume):
-        """Show another volume in the panel's last frame; parameters and errors are those of `append`."""
+    def replace(self, panel, volume, frame=-1):
+        """Show another volume in one of the panel's frames, by default its last.
+
+        Parameters
+        ----------
+        panel, volume
+            As for `append`; so are the errors.
+        frame : int
+            Number of the frame, 0 for the first, -1 for the last.
+        """
         i, volume = self._check(panel, volume)
-        self._volumes[i][-1] = volume
-        self._tell(i, len(self._volumes[i]) - 1)
+        known = len(self._volumes[i])
+        if not isinstance(frame, int) or not -known <= frame < known:
+            raise ValueError(f"frame is {frame!r}, but panel {panel!r} has {known} frames: append others, or change it.")
+        self._volumes[i][frame] = volume
+        self._tell(i, frame % known)
 
     def still(self):
-        """Return the same viewer without a kernel, as `volshow` makes it, with the frames that there are by now."""
+        """Return the same viewer without a kernel, as `volshow` makes it: the frames and the slice of now."""
         panels = [
             {**p, "below": below, "above": above, "shape": [len(frames), *p["shape"][1:]]}
             for p, (below, above), frames in zip(self._data["panels"], self._bounds, self._volumes, strict=True)
         ]
-        data = {**self._data, "panels": panels, "frame": max(map(len, self._volumes)) - 1}
+        at = list(self._data["at"])
+        at[self.axis] = self.slice
+        data = {**self._data, "panels": panels, "at": at, "frame": max(map(len, self._volumes)) - 1}
         return page(data, [np.stack(frames) for frames in self._volumes], self._masks, self._cmaps)
 
     def _repr_mimebundle_(self, **options):

@@ -144,9 +144,13 @@ def subtract(pair, volumes, columns):
         )
     a, b = (columns["titles"][k] or f"volume {k}" for k in numbers)
     new = {"titles": f"{a} − {b}", "cmaps": "RdBu_r", "units": columns["units"][numbers[0]], "colorbars": True}
+    out = np.subtract(first, second, dtype=np.result_type(first, second, np.float32))
+    ends = [columns[name][k] for name in ("vmins", "vmaxs") for k in numbers]
+    if None not in ends and np.abs(out).max() > max(ends) - min(ends):  # what is cut in the two is cut here as well
+        new |= {"vmins": min(ends) - max(ends), "vmaxs": max(ends) - min(ends)}
     for name, column in columns.items():
         column.append(new.get(name))
-    return np.subtract(first, second, dtype=np.result_type(first, second, np.float32))
+    return out
 
 
 def outline(name, mask, volume, masks):

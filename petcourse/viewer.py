@@ -147,7 +147,7 @@ def volshow(
         "at": [size // 2 for size in volumes[0].shape[1:]],
         "frame": count - 1,  # the last: of iterations the result
         "dims": dims,
-        "axes": axes if same else axes[:1],
+        "axes": axes if same and depth > 1 else axes[:1],
         "frames": _frames(frames, count),
         "panels": panels,
     }

@@ -1,9 +1,10 @@
 """The projector's GPU kernels against the CPU's: as loops on this machine's CPU, and on a GPU where there is one."""
 
-import ctypes
 import importlib.util
 import re
+import subprocess
 import sys
+from ctypes.util import find_library
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -343,6 +344,7 @@ def test_the_projector_says_which_device_it_takes(monkeypatch):
     ) as caught:
         X, again = Projector(SMALL), Projector(SMALL, device="auto")
     assert len(caught) == 1
+    assert caught[0].filename == __file__  # the line that a reader wrote, and none of the package
     assert (X.device, X.xp, again.device) == ("cpu", np, "cpu")
     assert type(X @ random(X.dims)) is np.ndarray
     with pytest.raises(RuntimeError, match="no GPU can be used: CuPy is installed but finds no NVIDIA driver"):
@@ -388,32 +390,59 @@ def test_kernels_that_cannot_be_made(monkeypatch, fault):
 # The compiler, and the real thing
 
 
+MMR = ("-DSTEPS=8", "-DPLANES=7", "-DLINES=32", "-DCOUNT=11")  # as RawModule is told for the whole scanner
+
+
+def compiled(source, library, prefix, *options):
+    """Compile in a process of its own: exit status, result, log."""
+    script = Path(__file__).with_name("runtime_compiler.py")
+    command = [sys.executable, str(script), str(library), prefix, *MMR, *options]
+    run = subprocess.run(command, input=source.encode(), capture_output=True, check=False, timeout=100)
+    return run.returncode, run.stdout, run.stderr.decode()
+
+
 @pytest.mark.parametrize("arch", ["compute_75", "compute_90"])
-def test_source_compiles_for_gpus(arch):
-    """NVRTC needs no driver: with the planes of the mMR, as RawModule would, and no loop over the 11 segments is left."""
+def test_source_compiles_for_nvidia(arch):
+    """NVRTC needs no driver: no loop over the 11 segments is left."""
     nvrtc = importlib.util.find_spec("nvidia") and next(
         (path for root in importlib.util.find_spec("nvidia").submodule_search_locations
          for path in sorted(Path(root).glob("**/libnvrtc.so.1?"))), None)  # fmt: skip
     if not nvrtc:
-        pytest.skip("NVRTC is not installed (nvidia-cuda-nvrtc-cu12, in the extra test)")
-    library, program = ctypes.CDLL(str(nvrtc)), ctypes.c_void_p()
-    assert library.nvrtcCreateProgram(ctypes.byref(program), SOURCE.encode(), b"joseph.cu", 0, None, None) == 0
-    options = [b"-DSTEPS=8", b"-DPLANES=7", b"-DLINES=32", b"-DCOUNT=11", b"-std=c++17", f"-arch={arch}".encode()]
-    failed = library.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
-    size = ctypes.c_size_t()
-    library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
-    log = ctypes.create_string_buffer(size.value)
-    library.nvrtcGetProgramLog(program, log)
-    assert not failed, log.value.decode()
-    library.nvrtcGetPTXSize(program, ctypes.byref(size))
-    assembly = ctypes.create_string_buffer(size.value)
-    library.nvrtcGetPTX(program, assembly)
-    back = assembly.value.decode().partition(".entry back_project")[2].partition(".entry")[0]
+        pytest.skip("NVRTC is not installed (nvidia-cuda-nvrtc-cu12, in the extra kernels)")
+    failed, assembly, log = compiled(SOURCE, nvrtc, "nvrtc", "-std=c++17", f"-arch={arch}")
+    assert not failed, log
+    back = assembly.decode().partition(".entry back_project")[2].partition(".entry")[0]
     assert len(re.findall(r"ld\.global\.nc\.f32", back)) >= 2 * 11
 
 
+@pytest.fixture
+def hiprtc():
+    """AMD's run-time compiler, which needs neither driver nor GPU."""
+    library = find_library("hiprtc") or find_library("amdhip64")  # ROCm's package; or Debian's, which holds both
+    return library or pytest.skip("hipRTC is not installed (Debian and Ubuntu: libamdhip64-5)")
+
+
+@pytest.mark.parametrize(("arch", "threads"), [("gfx906", 64), ("gfx90a", 64), ("gfx1030", 32)])
+def test_source_compiles_for_amd(hiprtc, arch, threads):
+    """With CuPy's options, for waves of 64 threads (Instinct) and of 32 (Radeon); nothing spills out of the registers."""
+    failed, code, log = compiled(SOURCE, hiprtc, "hiprtc", "-fcuda-flush-denormals-to-zero", f"--offload-arch={arch}")
+    assert not failed, log
+    assert code.startswith(b"\x7fELF")
+    for entry in (b".wavefront_size" + bytes([threads]), b".private_segment_fixed_size\0"):  # its bytes
+        assert code.count(entry) == 3, f"{entry} is not so in each of the three kernels"
+
+
+def test_amds_compiler_refuses_what_only_nvidia_has(hiprtc):
+    source = SOURCE.replace("__syncthreads()", "__syncwarp()")
+    failed, _, log = compiled(source, hiprtc, "hiprtc", "--offload-arch=gfx90a")
+    assert failed and "__syncwarp" in log
+
+
 def test_source_is_hip_as_well():
-    """Nothing that only NVIDIA's compiler knows: intrinsics of a warp, its size, asynchronous copies, headers."""
+    """Nothing that only NVIDIA's compiler knows: intrinsics of a warp, its size, asynchronous copies, headers.
+
+    So a reader sees it where hipRTC is not installed as well.
+    """
     words = set(re.findall(r"\w+", re.sub(r"//.*", "", SOURCE)))
     known = {"__global__", "__device__", "__shared__", "__restrict__", "__launch_bounds__", "__syncthreads"}
     assert {word for word in words if word.startswith("__")} == known

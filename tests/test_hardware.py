@@ -123,13 +123,16 @@ def test_no_cupy(machine):
     assert lines["Projector"].state == "slow" and "CuPy is not installed" in lines["Projector"].finding
 
 
-def test_cupy_but_no_driver(machine):
-    cupy = CUPY.format(**CARD | {"driver": 0})
+def test_cupy_but_no_driver(machine, monkeypatch):
+    """With a card there are things to mend; without one there is nothing to install, and the remedy ends the matter."""
+    cupy = CUPY.format(**CARD | {"driver": 0, "nvrtc": "raise RuntimeError('Failure finding libnvrtc.so.12')"})
     with_card, without = machine(cupy=cupy, sign="nvidia"), machine(cupy=cupy)
-    assert with_card["Driver"].state == with_card["CuPy"].state == "missing"
-    assert without["Driver"].state == "ok"
-    assert without["CuPy"].remedy == "export PETCOURSE_DEVICE=cpu"
+    assert {with_card[name].state for name in ("Driver", "CuPy", "NVRTC")} == {"missing"}
     assert "no NVIDIA driver" in with_card["Projector"].finding
+    assert without["Driver"].state == without["NVRTC"].state == "ok"
+    assert without["CuPy"].remedy == "export PETCOURSE_DEVICE=cpu"
+    monkeypatch.setenv("PETCOURSE_DEVICE", "cpu")
+    assert {line.state for line in machine(cupy=cupy).values() if line.name not in ("Memory", "Cores")} == {"ok"}
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,16 @@ def test_what_cannot_be_shown_is_refused(panel, volume, message):
         assert "\n" not in str(error.value) and str(error.value).endswith(".")
 
 
+@pytest.mark.parametrize("frame", [2, -3, "last", 0.0])
+def test_a_frame_that_is_not_there_is_refused(frame):
+    view = volshow({"a": np.stack([VOLUME] * 2)}, live=True)
+    with pytest.raises(ValueError, match=f"frame is {frame!r}, but panel 'a' has 2 frames"):
+        view.replace("a", VOLUME, frame=frame)
+    view.replace("a", 2 * VOLUME, frame=0)
+    np.testing.assert_array_equal(view._volumes[0], [2 * VOLUME, VOLUME])
+    assert view._sent == [[1, 0]]
+
+
 def test_the_still_has_all_frames_and_bounds():
     view = volshow({"a": VOLUME}, vmins=0, vmaxs=1, live=True)
     assert "frames=1" in repr(view.still())

@@ -15,6 +15,7 @@ import petcourse.gpu
 from petcourse import Projector
 from petcourse.device import gpu_trouble
 
+NUMBERS = ["00", "02", "03"]  # those that compute with arrays of either kind
 FOLDER = Path(__file__).parents[1] / "notebooks"
 
 
@@ -39,6 +40,14 @@ class Loops:
         return X
 
 
+def insert_fake(monkeypatch):
+    fake = fake_cupy.Fake(free=2**40)
+    fake.made = deque(maxlen=0)  # no array is kept to look at what was written beside it: nothing is compiled here
+    for name, module in fake_cupy.modules(fake).items():
+        monkeypatch.setitem(sys.modules, name, module)
+    return fake
+
+
 @pytest.fixture(params=["fake", pytest.param("gpu", marks=pytest.mark.gpu)])
 def cupy(request, monkeypatch):
     """CuPy's stand-in, and the real one where there is a GPU."""
@@ -47,30 +56,38 @@ def cupy(request, monkeypatch):
         if trouble := gpu_trouble():
             pytest.skip(f"no GPU: {trouble}")
         return
-    fake = fake_cupy.Fake(free=2**40)
-    fake.made = deque(maxlen=0)  # no array is kept to look at what was written beside it: nothing is compiled here
-    for name, module in fake_cupy.modules(fake).items():
-        monkeypatch.setitem(sys.modules, name, module)
+    insert_fake(monkeypatch)
     monkeypatch.setattr(petcourse.gpu, "Kernels", Loops)
 
 
-def run(path):
-    """Execute the code cells one after the other, as a kernel would."""
-    names = {"__name__": "__main__"}
-    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-        if cell["cell_type"] == "code":
-            exec(compile("".join(cell["source"]), f"{path.stem}, cell {cell['id']}", "exec"), names)  # noqa: S102
-    return names
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", ["00", "02", "03"])
-def test_notebook_on_a_gpu(cupy, number, monkeypatch):
+def run(number, monkeypatch):
+    """Execute the code cells at small size, one after the other, as a kernel would."""
     monkeypatch.setenv("PETCOURSE_SIZE", "small")
     monkeypatch.setenv("PETCOURSE_BRAINWEB", "")
     monkeypatch.setattr(plt, "show", lambda: None)
     (path,) = FOLDER.glob(f"{number}_*.ipynb")
+    names = {"__name__": "__main__"}
     with mpl.rc_context({"backend": "agg"}):
-        names = run(path)
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                exec(compile("".join(cell["source"]), f"{path.stem}, cell {cell['id']}", "exec"), names)  # noqa: S102
         plt.close("all")
-    assert names["X"].device == "gpu"
+    return names
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", NUMBERS)
+def test_notebook_on_a_gpu(cupy, number, monkeypatch):
+    assert run(number, monkeypatch)["X"].device == "gpu"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", NUMBERS)
+def test_notebook_where_only_cupy_works(number, monkeypatch):
+    """The projector's kernels cannot be made: it is on the CPU, and so is all that it is given."""
+    insert_fake(monkeypatch).knobs.kernel_error = fake_cupy.CompileException("joseph.cu(3): error: expected a ;")
+    monkeypatch.delenv("PETCOURSE_DEVICE", raising=False)
+    monkeypatch.setattr("petcourse.device.choose.warned", False)
+    with pytest.warns(UserWarning, match="computing on the CPU: the GPU's kernels cannot be made"):
+        names = run(number, monkeypatch)
+    assert names["X"].device == "cpu"
