@@ -126,7 +126,7 @@ class LiveViewer(anywidget.AnyWidget):
         p, frame = self._data["panels"][i], self._volumes[i][k]
         bounds, sent = [list(b) for b in self._bounds], [list(s) for s in self._sent]
         bounds[i] = [bounds[i][0] or bool(frame.min() < p["lo"]), bounds[i][1] or bool(frame.max() > p["hi"])]
-        sent[i][k:] = [sent[i][k] + 1 if k < len(sent[i]) else 0]
+        sent[i][k : k + 1] = [sent[i][k] + 1 if k < len(sent[i]) else 0]
         self._bounds, self._sent = bounds, sent
 
     def _share_frame(self, i, k):

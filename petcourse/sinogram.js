@@ -9,9 +9,10 @@ import { CSS, add, addSvg, bytesOf, drawBar, inflate, paint, pixelTable, ticksOf
 //         parts: [image, sinogram], as the panels of viewer.js}, where arrays are base64 of zlib
 
 const SINOGRAM_CSS = `
-.ps { width: 100%; max-width: 1140px; container-type: inline-size; }
+.ps { container-type: inline-size; contain-intrinsic-width: 1140px; }
+.reveal .ps { min-width: 860px; } /* a slide has the room, and may enlarge it */
 .ps-panels { display: grid; gap: 14px 0; grid-template-columns: repeat(2, 52px minmax(0, 1fr) auto); }
-@container (max-width: 640px) { .ps-panels { grid-template-columns: 52px minmax(0, 1fr) auto; } }
+@container (max-width: 560px) { .ps-panels { grid-template-columns: 52px minmax(0, 1fr) auto; } }
 /* Each panel takes its columns from the grid: axis, picture, colour bar. So both pictures are equally wide. */
 .ps-panel { display: grid; grid-column: span 3; grid-template-columns: subgrid; align-content: start;
             padding-right: 10px; }
@@ -21,7 +22,7 @@ const SINOGRAM_CSS = `
 .ps .pv-bar { grid-area: 2 / 3; margin-left: 4px; }
 .ps-field { grid-area: 2 / 2; position: relative; aspect-ratio: 1; cursor: crosshair; touch-action: pan-y; }
 .ps-field:focus-visible { outline: 2px solid var(--pv-accent); outline-offset: 2px; }
-.ps-field > * { position: absolute; inset: 0; width: 100%; height: 100%; }
+.ps .ps-field > * { position: absolute; inset: 0; width: 100%; height: 100%; } /* JupyterLab has a rule for svg */
 .ps-field path { fill: none; stroke-linecap: round; stroke-linejoin: round; vector-effect: non-scaling-stroke; }
 .ps-ring { stroke: #8d97a3; stroke-width: 1.6px; }
 .ps-bin { stroke: #27c4ff; border-color: #27c4ff; stroke-width: 2px; }
@@ -45,12 +46,11 @@ const SINOGRAM_CSS = `
 .ps-hint { margin: 8px 0 0 52px; opacity: 0.8; }
 `;
 
-const TO_DO = "Point at a bin for its line, at a voxel for its curve; arrow and Page keys move on. " +
-  "A click or Enter holds the place, another lets it go.";
+const TO_DO = "Point at a bin or a voxel, or use the arrow and Page keys; a click or Enter holds it.";
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0], Home: [0, -10],
   End: [0, 10], PageUp: [-10, 0], PageDown: [10, 0] };
 
-const signed = (number) => number.toFixed(1).replace("-", "−");
+const signed = (number) => (Math.round(10 * number) / 10 || 0).toFixed(1).replace("-", "−"); // no −0.0
 
 async function showSinogram(root, data) {
   root.dataset.ready = ""; // at once: the script of the next output looks for a root without it
@@ -217,8 +217,8 @@ function explore(root, data, [image, sinogram], live, lines) {
     drawLine(`M${start[0]} ${-start[1]}L${end[0]} ${-end[1]}`, !live[i]);
     drawEnds(dot(start) + dot(end), !live[i]);
     return [live[i] ? valueText(sinogram, sinogram.codes[i]) : "gap: never counts", `angle ${a}, bin ${w}`,
-      `crystals ${slots.join(" and ")}, ${signed(distance)} mm from the axis, ` +
-      `${signed(turned < -90 ? turned + 360 : turned)}° from vertical`];
+      `crystals ${slots.join(" and ")}, ${signed(distance)} mm off axis, ` +
+      `turned ${signed(turned < -90 ? turned + 360 : turned)}°`];
   });
   root.replaceChildren(view); // the picture goes only now that all is drawn
 }

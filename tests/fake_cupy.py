@@ -175,6 +175,7 @@ class Fake(ModuleType):
         self.__spec__ = ModuleSpec("cupy", None)  # for those who ask importlib whether CuPy is there
         self.ndarray, self.knobs, self.made, self.backwards = ndarray, SimpleNamespace(), [], False
         self.knobs.kernel_error = None  # raised instead of compiling
+        self.knobs.pooled = 0  # bytes that CuPy's pool holds in store
         self.knobs.__dict__.update(driver=driver, gpus=gpus, nvrtc=nvrtc, free=free, allocations=allocations)
         runtime = SimpleNamespace(
             CUDARuntimeError=CUDARuntimeError, is_hip=is_hip, getDeviceCount=self._count,
@@ -212,13 +213,13 @@ class Fake(ModuleType):
         return self.knobs.nvrtc
 
     def get_default_memory_pool(self):
-        return SimpleNamespace(free_bytes=lambda: 0, total_bytes=lambda: 0)
+        return SimpleNamespace(free_bytes=lambda: self.knobs.pooled, total_bytes=lambda: 0)
 
     # Arrays
 
     def empty(self, shape, dtype=float):
         count, dtype = int(np.prod(shape)), np.dtype(dtype)
-        if count * dtype.itemsize > self.knobs.free or self.knobs.allocations <= 0:
+        if count * dtype.itemsize > self.knobs.free + self.knobs.pooled or self.knobs.allocations <= 0:
             raise OutOfMemoryError(
                 f"Out of memory allocating {count * dtype.itemsize:,} bytes (allocated so far: 1,024 bytes)."
             )

@@ -22,6 +22,7 @@ LIVE = SCANNER.live()
 CRYSTALS, PAIRS = SCANNER.crystals(), SCANNER.bin_crystals()
 _, Y, X = SCANNER.axes()
 UNITS = ["kBq/mL", "counts"]
+LAB = ".jp-RenderedHTMLCommon :is(img, svg) { max-width: 100%; height: auto }"  # what JupyterLab wants of every output
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,8 @@ def visit(chromium, tmp_path):
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         path = tmp_path / "page.html"
-        path.write_text(f'<!DOCTYPE html><meta charset="utf-8"><style>{style}</style>{shown._repr_html_()}', "utf-8")
+        body = f'<div class="jp-RenderedHTMLCommon">{shown._repr_html_()}</div>'
+        path.write_text(f'<!DOCTYPE html><meta charset="utf-8"><style>{LAB} {style}</style>{body}', "utf-8")
         page.goto(path.as_uri(), wait_until="domcontentloaded")
         if options.get("java_script_enabled", True):
             page.wait_for_selector(".ps")
@@ -80,10 +82,12 @@ def said(page, which):
 
 
 def point_at_bin(page, angle, radial, scanner=SCANNER, press=None):
+    """Point at the middle of a bin; return where that is on the screen."""
     box = field(page, "sinogram").bounding_box()
     _, angles, bins = scanner.sinogram_shape
     at = box["x"] + (radial + 0.5) / bins * box["width"], box["y"] + (angle + 0.5) / angles * box["height"]
     (press or page.mouse.move)(*at)
+    return at
 
 
 def scales(page):
@@ -102,7 +106,15 @@ def scales(page):
 def point_at_voxel(page, row, column, scanner=SCANNER, press=None):
     _, y, x = scanner.axes()
     (ax, bx), (ay, by) = scales(page)
-    (press or page.mouse.move)((x[column] - bx) / ax, (y[row] - by) / ay)
+    at = (x[column] - bx) / ax, (y[row] - by) / ay
+    (press or page.mouse.move)(*at)
+    return at
+
+
+def mark(page, which):
+    """Where on the screen the mark of the chosen place is."""
+    box = field(page, which).locator(".ps-mark:not(.ps-ends)").last.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 def line_in_mm(page):
@@ -139,7 +151,8 @@ def test_the_line_ends_on_the_two_crystals_of_the_bin_under_the_cursor(visit, sc
     page = visit(sinoshow(scanner, np.eye(scanner.columns), np.ones((angles, bins)) * scanner.live()))
     crystals, pairs = scanner.crystals(), scanner.bin_crystals()
     for angle, radial in ((0, bins // 2), (angles // 4, bins // 2 + 8), (angles // 2, 3), (angles - 1, bins - 1)):
-        point_at_bin(page, angle, radial, scanner)
+        at = point_at_bin(page, angle, radial, scanner)
+        np.testing.assert_allclose(mark(page, "sinogram"), at, atol=1)
         c0, c1 = (int(c[angle, radial]) for c in pairs)
         np.testing.assert_allclose(line_in_mm(page), crystals[[c0, c1]], atol=0.002 * scanner.radius + 0.05)
         assert said(page, "sinogram")[1] == f"angle {angle}, bin {radial}"
@@ -159,7 +172,7 @@ def test_a_bin_is_said_with_value_distance_and_angle(visit, head):
         assert np.sign(distance) == np.sign(radial - 172)
         turned = np.degrees(np.arctan2(x1 - x0, y1 - y0)) % 360  # clockwise from the top
         assert turned == pytest.approx(angle / 252 * 180, abs=1.5)
-        want = rf"crystals \d+ and \d+, {distance:.1f} mm from the axis, {turned:.1f}° from vertical"
+        want = rf"crystals \d+ and \d+, {distance:.1f} mm off axis, turned {turned:.1f}°"
         assert re.fullmatch(want.replace("-", "−"), more)
     screenshot(page, "light")
 
@@ -186,7 +199,8 @@ def test_a_voxel_is_said_with_place_and_value_and_marked(visit, head):
     image, m = head
     page = visit(sinoshow(SCANNER, image, m, units=UNITS))
     for row, column in ((171, 172), (140, 150), (200, 190), (0, 0), (343, 343)):
-        point_at_voxel(page, row, column)
+        at = point_at_voxel(page, row, column)
+        np.testing.assert_allclose(mark(page, "image"), at, atol=1)
         value, where, more = said(page, "image")
         assert where == f"row {row}, column {column}" and value.endswith(" kBq/mL")
         assert float(value.split()[0]) == pytest.approx(image[row, column], abs=float(np.ptp(image)) / 510 * 1.02)
@@ -302,7 +316,7 @@ def test_it_fits_the_page_and_both_pictures_are_equally_wide(visit, head, width)
     boxes = [field(page, which).bounding_box() for which in ("image", "sinogram")]
     assert boxes[0]["width"] == pytest.approx(boxes[1]["width"], abs=1)
     assert all(b["width"] == pytest.approx(b["height"], abs=1) and b["width"] > 240 for b in boxes)
-    assert (boxes[0]["y"] == pytest.approx(boxes[1]["y"], abs=1)) == (width > 640)
+    assert (boxes[0]["y"] == pytest.approx(boxes[1]["y"], abs=1)) == (width > 560)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     if width == 1280:  # a slide is 720 high and has a title
         assert page.locator(".ps").bounding_box()["height"] < 600
