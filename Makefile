@@ -13,7 +13,8 @@ PYTEST := $(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=1
 fresh = rm -rf build/cache-$(1) && PETCOURSE_SIZE=$(1) PETCOURSE_CACHE="$(CURDIR)/build/cache-$(1)"
 
 # Executed copies of the notebooks, each made once, whoever asks for it: `make run`, `make site` or `make slides`.
-RUN := $(or $(PETCOURSE_SIZE),full)$(if $(PETCOURSE_QUICK),-quick)
+SIZE := $(or $(PETCOURSE_SIZE),full)
+RUN := $(SIZE)$(if $(PETCOURSE_QUICK),-quick)
 EXECUTED := build/executed/$(RUN)
 COPIES := $(NOTEBOOKS:notebooks/%=$(EXECUTED)/%)
 NPM := docs/node_modules/.package-lock.json
@@ -39,7 +40,7 @@ run: $(STAMP)  ## execute all notebooks anew, in order, at full size; copies and
 	$(MAKE) $(COPIES)
 
 $(EXECUTED)/%.ipynb: notebooks/%.ipynb $(wildcard petcourse/*.*) | $(STAMP)
-	PETCOURSE_CACHE="$(CURDIR)/build/cache-$(RUN)" $(PY) -m benchmarks.notebooks $(EXECUTED) $<
+	PETCOURSE_SIZE=$(SIZE) PETCOURSE_CACHE="$(CURDIR)/build/cache-$(RUN)" $(PY) -m benchmarks.notebooks $(EXECUTED) $<
 
 site: $(COPIES) $(NPM)  ## every notebook, executed, as a page in build/site, which needs no network
 	$(PY) scripts/pages.py site $(EXECUTED) build/site
