@@ -20,7 +20,7 @@ COPIES := $(NOTEBOOKS:notebooks/%=$(EXECUTED)/%)
 NPM := docs/node_modules/.package-lock.json
 
 .NOTPARALLEL:  # a notebook finds in the cache what those before it have computed
-.PHONY: help setup lab test test-full run site slides test-pages lint constraints clean
+.PHONY: help setup lab test test-full run site slides usb test-pages lint constraints clean
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
 
@@ -50,6 +50,12 @@ slides: $(COPIES) $(NPM)  ## every notebook as a deck of slides in build/slides,
 
 test-pages: slides site  ## look at them in a browser; pictures of all in build/screens
 	$(PY) -m pytest tests/test_pages_browser.py $(ARGS)
+
+SYSTEMS := linux windows macos
+PYTHONS := 3.12
+usb: $(STAMP)  ## course and wheels for a USB stick in build/usb (for others: make usb SYSTEMS=windows PYTHONS="3.11 3.12")
+	$(PY) -m pip install --quiet uv
+	$(PY) scripts/usb.py $(SYSTEMS) $(PYTHONS)
 
 $(NPM): docs/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is wanted, which fetches reveal.js and MathJax: install Node.js 18 or newer." >&2; exit 1; }
