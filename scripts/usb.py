@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 STICK = ROOT / "build/usb"
 # The names that wheels give to these systems. Of several wheels for Linux the first that fits is taken: the oldest glibc.
 PLATFORMS = {
-    "linux": ["manylinux1_x86_64", "manylinux2014_x86_64", *(f"manylinux_2_{n}_x86_64" for n in range(17, 36))],
+    "linux": ["manylinux1_x86_64", "manylinux2014_x86_64", *(f"manylinux_2_{n}_x86_64" for n in range(17, 29))],
     "windows": ["win_amd64"],
     "macos": ["macosx_14_0_arm64"],  # and all before it; Intel's Macs have no current TensorFlow
 }
