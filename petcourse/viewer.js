@@ -18,7 +18,7 @@ const CSS = `
       --pv-faint: color-mix(in srgb, currentColor 25%, transparent); }
 .pv *, .pv *::before { box-sizing: border-box; }
 .pv [hidden] { display: none !important; }
-.pv-panels { display: grid; gap: 8px 0; }
+.pv-panels { display: grid; gap: 8px 0; justify-content: start; }
 /* Each panel takes its columns, picture and colour bar, from the grid: so all pictures are equally wide. */
 .pv-panel { display: grid; grid-column: span 2; grid-template-columns: subgrid; gap: 3px 0; padding-right: 12px; }
 .pv-title { font-weight: 600; text-align: center; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
