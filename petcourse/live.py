@@ -87,7 +87,9 @@ class LiveViewer(anywidget.AnyWidget):
         i, volume = self._check(panel, volume)
         known = len(self._volumes[i])
         if not isinstance(frame, int) or not -known <= frame < known:
-            raise ValueError(f"frame is {frame!r}, but panel {panel!r} has {known} frames: append others, or change it.")
+            raise ValueError(
+                f"frame is {frame!r}, but panel {panel!r} has {known} frames: append others, or change it."
+            )
         self._volumes[i][frame] = volume
         self._tell(i, frame % known)
 

@@ -29,11 +29,12 @@ const CSS = `
 .pv-image:not([data-tool=value]) { touch-action: none; }
 .pv-image[data-tool=window] { cursor: ns-resize; }
 .pv-image[data-tool=zoom] { cursor: grab; }
-.pv-over { pointer-events: none; fill: none; overflow: visible; }
-.pv-over path { vector-effect: non-scaling-stroke; stroke-width: 1.5px; stroke: #7fd4ff; }
-.pv-over .pv-halo { stroke-width: 3.5px; stroke: #000; opacity: 0.45; }
-.pv-over .pv-cross { stroke-width: 1px; stroke: #fff; mix-blend-mode: difference; opacity: 0.8; }
-.pv-bar { grid-column: 2; position: relative; }
+.pv-over { pointer-events: none; fill: none; }
+.pv-over path { vector-effect: non-scaling-stroke; stroke-width: 1.5px; stroke: #7fd4ff; stroke-linecap: square; }
+.pv-over .pv-mark { stroke: #ffd24d; }
+.pv-over .pv-cross { stroke-width: 1px; stroke: #fff; }
+.pv-over .pv-halo { stroke-width: 3.5px; stroke: #000; opacity: 0.45; } /* seen on any colour */
+.pv-bar { grid-column: 2; position: relative; min-height: 64px; }
 .pv-bar canvas { display: block; position: absolute; left: 5px; width: 10px; height: 100%; }
 .pv-tick { position: absolute; left: 15px; transform: translateY(50%); padding-left: 7px; font-size: 11px;
            line-height: 1; white-space: nowrap; }
@@ -45,7 +46,8 @@ const CSS = `
                gap: 4px 8px; align-items: center; margin-top: 4px; }
 .pv-controls > div, .pv-controls label { display: contents; }
 .pv output, .pv-tick { font-variant-numeric: tabular-nums; }
-.pv-where { opacity: 0.8; min-height: 1.35em; }
+.pv-ends { display: flex; gap: 8px; }
+.pv-where { display: block; opacity: 0.8; min-height: 1.35em; margin-top: 4px; }
 .pv-tools { display: flex; flex-wrap: wrap; gap: 4px 12px; margin-top: 6px; }
 .pv-tools > div { display: flex; }
 .pv button { font: inherit; font-size: 12px; line-height: 1.2; color: inherit; background: none; margin: 0;
@@ -73,8 +75,8 @@ const TOOLS = {
   value: "Point at a voxel for its value; click to keep the crosshair. Wheel or Page keys change the slice.",
   window: "Drag up or down for brightness, sideways for contrast.",
   zoom: "Wheel or + and - zoom, dragging moves the picture, 0 resets.",
-  profile: "Drag a line: the values along it are drawn below.",
-  region: "Drag from the centre of a circle outwards for mean and standard deviation in it; + and - resize it.",
+  profile: "Drag a line: the values along it are drawn below. Arrow keys move it.",
+  region: "Drag from the centre of a circle outwards for mean and standard deviation; + and - resize it.",
 };
 // Colours and dashes for lines that everybody can tell apart (Okabe and Ito), on white and on black.
 const LINES = [["#0095e0", ""], ["#e08a00", "6 3"], ["#009e73", "2 2"], ["#d55e00", "8 2 2 2"], ["#cc79a7", "4 4"]];
@@ -98,15 +100,16 @@ function addSvg(parent, tag, attributes = {}, text = "") {
   return element;
 }
 
+// Without `data-lm-suppress-shortcuts` on the element itself JupyterLab takes its arrow or enter keys for its own.
 function addButton(parent, text, label, press) {
   const button = add(parent, "button", "", text);
   button.type = "button";
+  button.dataset.lmSuppressShortcuts = "true";
   if (label) button.setAttribute("aria-label", label);
   button.addEventListener("click", press);
   return button;
 }
 
-// Without `data-lm-suppress-shortcuts` on the input itself JupyterLab takes the arrow keys for its own.
 function addRange(parent, name, most, moved) {
   const input = add(parent, "input");
   Object.assign(input, { type: "range", min: 0, max: most, step: 1 });
@@ -154,9 +157,10 @@ function ticksOf(low, high) {
   const digits = clamp(-Math.floor(Math.log10(step) - 0.4), 0, 20);
   const large = Math.max(Math.abs(low), Math.abs(high)) >= 1e6;
   const ticks = [];
-  for (let k = Math.ceil(low / step - 1e-9); k <= high / step + 1e-9; k++) {
-    ticks.push([k * step, large || step < 1e-5 ? Number((k * step).toPrecision(4)).toExponential()
-      : String(Number((k * step).toFixed(digits)))]);
+  for (let i = 0; i < 7; i++) { // counted, for a step may be too small to be seen beside a large value
+    const value = (Math.ceil(low / step - 1e-9) + i) * step;
+    const short = large || step < 1e-5 ? Number(value.toPrecision(4)).toExponential() : Number(value.toFixed(digits));
+    if (value <= high + 1e-9 * step) ticks.push([value, String(short)]);
   }
   return ticks;
 }
@@ -192,51 +196,55 @@ function borders(labels, plane, slice) {
   return path;
 }
 
+const nameOf = ({ title }) => title || "volume";
 const valueOf = (panel, code) => panel.lo + ((panel.hi - panel.lo) * code) / 255;
 const unitOf = ({ unit }) => (unit === "1" ? "" : ` ${unit}`).trimEnd(); // nobody says "0.5 1"
 const rounded = (panel, value) => String(Number(value.toPrecision(panel.digits)));
+// What lies beyond the stored range is known as a bound only.
+const boundOf = (panel, code) => (code === 255 && panel.above && "≥ ") || (code === 0 && panel.below && "≤ ") || "";
 
 function valueText(panel, code) {
-  const bound = (code === 255 && panel.above && "≥ ") || (code === 0 && panel.below && "≤ ") || "";
+  const bound = boundOf(panel, code);
   const value = valueOf(panel, code);
   return `${bound}${panel.exact ? Math.round(value) : rounded(panel, value)}${unitOf(panel)}`;
 }
 
-// Mean and standard deviation of codes; none where some lie beyond the stored range, whose values nobody knows.
 function statistics(panel, codes) {
-  const beyond = codes.some((code) => (code === 255 && panel.above) || (code === 0 && panel.below));
-  if (beyond) return "some values lie beyond the colour range";
+  if (codes.some((code) => boundOf(panel, code))) return "beyond the colour range";
   const values = codes.map((code) => valueOf(panel, code));
   const mean = values.reduce((a, b) => a + b, 0) / values.length;
   const sd = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length);
-  return `${rounded(panel, mean)} ± ${Number(sd.toPrecision(2))}${unitOf(panel)}`;
+  return `${rounded(panel, mean)} ± ${rounded(panel, sd)}${unitOf(panel)}`;
 }
 
-function drawBar(panel, [low, high]) {
-  panel.bar.replaceChildren();
-  paint(add(panel.bar, "canvas"), 1, 256, Uint8Array.from({ length: 256 }, (_, i) => 255 - i), panel.colours);
+function drawBar({ bar, unit, colours }, [low, high]) {
+  bar.replaceChildren();
+  paint(add(bar, "canvas"), 1, 256, Uint8Array.from({ length: 256 }, (_, i) => 255 - i), colours);
   const ticks = ticksOf(low, high);
   for (const [value, text] of ticks) {
-    add(panel.bar, "span", "pv-tick", text).style.bottom = `${(100 * (value - low)) / (high - low)}%`;
+    add(bar, "span", "pv-tick", text).style.bottom = `${(100 * (value - low)) / (high - low)}%`;
   }
-  add(panel.bar, "span", "pv-unit", panel.unit);
+  add(bar, "span", "pv-unit", unit);
   const longest = Math.max(3, ...ticks.map(([, text]) => text.length));
-  panel.bar.style.width = `${24 + 7 * longest + (panel.unit ? 16 : 0)}px`;
-  panel.bar.setAttribute("aria-label", `colour bar from ${low} to ${high} ${panel.unit}`);
+  // never narrower again, or the pictures would move while a window is dragged
+  bar.style.minWidth = `${Math.max(24 + 7 * longest + (unit ? 16 : 0), parseInt(bar.style.minWidth) || 0)}px`;
+  bar.setAttribute("aria-label", `colour bar from ${low} to ${high} ${unit}`);
 }
 
 // The values along a line, of all panels that share a unit, over the distance in mm.
-function drawChart(chart, length, curves, unit) {
+function drawChart(chart, length, curves) {
   const [width, height, left, bottom] = [chart.clientWidth || 400, 150, 52, 34];
+  const unit = unitOf(curves[0].panel).trim();
   const all = curves.flatMap(({ values }) => values);
   const low = Math.min(...all);
-  const high = Math.max(Math.max(...all), low + (Math.abs(low) * 1e-6 || 1e-6));
+  const high = Math.max(...all) > low ? Math.max(...all) : low + (Math.abs(low) || 1);
   const x = (at) => left + (at / length) * (width - left - 10);
   const y = (value) => height - bottom - ((value - low) / (high - low)) * (height - bottom - 22);
   chart.replaceChildren();
   chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  chart.setAttribute("aria-label", `profile over ${length.toFixed(0)} mm, ${curves.map(({ title, values }) =>
-    `${title || "volume"} from ${Math.min(...values)} to ${Math.max(...values)} ${unit}`).join("; ")}`);
+  const spoken = curves.map(({ panel, title, values }) =>
+    `${title} from ${rounded(panel, Math.min(...values))} to ${rounded(panel, Math.max(...values))}`);
+  chart.setAttribute("aria-label", `profile over ${length.toFixed(0)} mm, ${spoken.join("; ")} ${unit}`);
   for (const [value, text] of ticksOf(0, length)) {
     addSvg(chart, "path", { class: "pv-axis", d: `M${x(value)} 22V${height - bottom + 4}` });
     addSvg(chart, "text", { x: x(value), y: height - bottom + 15, "text-anchor": "middle" }, text);
@@ -252,8 +260,9 @@ function drawChart(chart, length, curves, unit) {
     const line = values.map((value, k) => `${x((k / (values.length - 1 || 1)) * length)},${y(value)}`).join(" ");
     addSvg(chart, "polyline", { points: line, stroke, "stroke-dasharray": dash });
     const start = left + (i * (width - left)) / curves.length;
+    const room = Math.floor(((width - left) / curves.length - 34) / 6);
     addSvg(chart, "path", { d: `M${start} 9h22`, stroke, "stroke-dasharray": dash });
-    addSvg(chart, "text", { x: start + 27, y: 13 }, title.length > 24 ? `${title.slice(0, 23)}…` : title);
+    addSvg(chart, "text", { x: start + 27, y: 13 }, title.length > room ? `${title.slice(0, room - 1)}…` : title);
   });
 }
 
@@ -266,7 +275,8 @@ async function show(root, data) {
       const size = shape[1] * shape[2] * shape[3];
       return Array.from({ length: shape[0] }, (_, k) => volumes[i].subarray(k * size, (k + 1) * size));
     });
-    return build(root, data, frames, outlines);
+    build(root, data, frames, outlines);
+    root.replaceChildren(root.lastChild); // the picture goes only now that the canvases are drawn
   } catch (error) { // the picture stays, and the reader learns why it does not move
     add(root, "p", "", `This browser shows one slice only, ${data.at[0]}: ${error.message}`);
     throw error;
@@ -274,7 +284,7 @@ async function show(root, data) {
 }
 
 function build(root, data, frames, outlines, changed = () => {}) {
-  const state = { axis: 0, at: [...data.at], frame: data.frame, pinned: false, cursor: null, tool: "value",
+  const state = { axis: 0, at: [...data.at], frame: data.frame, pinned: null, cursor: null, tool: "value",
                   zoom: 1, left: 0, top: 0, mark: null, active: 0, playing: null,
                   windows: data.panels.map(({ lo, hi }) => [lo, hi]) };
   const panels = data.panels.map((panel, i) =>
@@ -285,12 +295,7 @@ function build(root, data, frames, outlines, changed = () => {}) {
   view.setAttribute("role", "group");
   view.setAttribute("aria-label", data.alt);
   add(view, "style", "", CSS);
-
-  // Narrow enough that one picture and the sliders fit on a screen together.
-  const ratios = panels.map(({ shape }) => (shape[3] * data.voxel[2]) / (shape[2] * data.voxel[1]));
-  const widest = Math.max(120, 420 * Math.min(1, ...ratios));
   const grid = add(view, "div", "pv-panels");
-  grid.style.gridTemplateColumns = `repeat(${data.ncols}, minmax(0, ${widest}px) auto)`;
   panels.forEach(addPanel);
   const chart = addSvg(view, "svg", { class: "pv-chart", role: "img" });
   const controls = add(view, "div", "pv-controls");
@@ -298,8 +303,7 @@ function build(root, data, frames, outlines, changed = () => {}) {
   const ends = add(controls, "div");
   const windowName = add(ends, "span");
   add(ends, "span");
-  const range = add(ends, "span");
-  range.style.display = "flex";
+  const range = add(ends, "span", "pv-ends");
   const windowText = add(ends, "output");
   const [lower, upper] = ["lower end", "upper end"].map((name, k) => addRange(range, name, 255, (code) => {
     const window = [...state.windows[state.active]];
@@ -310,14 +314,14 @@ function build(root, data, frames, outlines, changed = () => {}) {
   const axisButtons = addChoice("cut along", data.axes.map(([name], k) => [name, () => set({ axis: k })]));
   axisButtons[0].parentElement.hidden = data.axes.length < 2;
   const toolButtons = addChoice("tool", Object.keys(TOOLS).map((name) => [name, () => set({ tool: name })]));
-  addChoice("zoom", [["−", () => zoomBy(1 / 1.5), "zoom out"], ["+", () => zoomBy(1.5), "zoom in"], ["reset", reset]]);
+  const zooms = [["−", () => zoomBy(1 / 1.5), "zoom out"], ["+", () => zoomBy(1.5), "zoom in"]];
+  addChoice("zoom", [...zooms, ["reset", reset]]);
   const where = add(view, "output", "pv-where");
-  where.style.display = "block";
 
   function addPanel(panel, i) {
     const box = add(grid, "div", "pv-panel");
     box.setAttribute("role", "group");
-    box.setAttribute("aria-label", panel.title || "volume");
+    box.setAttribute("aria-label", nameOf(panel));
     if (panel.title) add(box, "div", "pv-title", panel.title).title = panel.title;
     panel.stage = add(box, "div", "pv-stage");
     panel.canvas = add(panel.stage, "canvas", "pv-image");
@@ -326,9 +330,8 @@ function build(root, data, frames, outlines, changed = () => {}) {
     panel.canvas.dataset.lmSuppressShortcuts = "true";
     panel.over = addSvg(panel.stage, "svg", { class: "pv-over", preserveAspectRatio: "none", "aria-hidden": "true" });
     for (const name of ["contour", "cross", "mark"]) {
-      const halo = name === "cross" ? null : addSvg(panel.over, "path", { class: "pv-halo" });
-      const line = addSvg(panel.over, "path", { class: `pv-${name}` });
-      panel[name] = (d) => { halo?.setAttribute("d", d); line.setAttribute("d", d); };
+      const lines = ["pv-halo", `pv-${name}`].map((className) => addSvg(panel.over, "path", { class: className }));
+      panel[name] = (d) => lines.forEach((line) => line.setAttribute("d", d));
     }
     if (panel.bar) {
       panel.bar = add(box, "div", "pv-bar");
@@ -337,15 +340,7 @@ function build(root, data, frames, outlines, changed = () => {}) {
     panel.value = add(box, "output", "pv-value");
     panel.value.setAttribute("aria-live", "off"); // it follows the mouse: read aloud, it would never stop
     panel.value.title = panel.exact ? "exact" : `8 bits: within ${panel.error} ${panel.unit} of the array's value`;
-    new ResizeObserver(sharpen).observe(panel.stage);
     panel.canvas.addEventListener("focus", () => { state.active = i; update(); });
-  }
-
-  // Enlarged voxels are shown as they are; shrunk ones are averaged, for dropping rows would invent patterns.
-  function sharpen() {
-    for (const { stage, canvas } of panels) {
-      canvas.style.imageRendering = stage.clientWidth * state.zoom >= canvas.width ? "pixelated" : "auto";
-    }
   }
 
   function addSlider(key) {
@@ -380,58 +375,101 @@ function build(root, data, frames, outlines, changed = () => {}) {
 
   // The voxel that is read: under the mouse, or else at the crosshair that was kept; in the slice that is shown.
   function pointed() {
-    if (!state.cursor && !state.pinned) return null;
+    const panel = state.cursor?.panel ?? state.pinned;
+    if (!panel) return null;
     const point = [...(state.cursor?.point ?? state.at)];
     point[state.axis] = state.at[state.axis];
-    return { point, panel: state.cursor?.panel ?? panels[state.active] };
+    return { point, panel };
   }
 
   function readOut() {
     const read = pointed();
-    const names = read && read.point.map((k, i) => `${data.dims[i]} ${k}`);
-    if (read && frameCount() > 1) names.push(`${data.frames.name} ${frameText()}`);
-    where.textContent = names && state.tool === "value" ? names.join(", ") : TOOLS[state.tool];
     const circle = state.tool === "region" && state.mark;
     for (const panel of panels) {
       const { height, width, place } = planeOf(panel);
       const shown = read && linked(panel, read.panel);
-      panel.value.textContent = circle && linked(panel, circle.panel) ? statistics(panel, inCircle(panel))
+      const measured = circle && linked(panel, circle.panel);
+      panel.value.textContent = measured ? statistics(panel, inCircle(panel))
         : shown && !circle ? valueText(panel, codeAt(panel, read.point)) : "";
       const [r, c] = shown ? place(read.point) : [];
-      panel.cross(shown ? `M0 ${r + 0.5}H${width}M${c + 0.5} 0V${height}` : "");
+      const [y, x] = [r + 0.5, c + 0.5]; // the voxel itself stays free
+      panel.cross(shown ? `M0 ${y}H${c}M${c + 1} ${y}H${width}M${x} 0V${r}M${x} ${r + 1}V${height}` : "");
     }
-    if (circle) where.textContent = `mean ± standard deviation of ${inCircle(circle.panel).length} voxels, radius ${radius().toFixed(1)} mm`;
+    const names = read?.point.map((k, i) => `${data.dims[i]} ${k}`);
+    if (read && frameCount() > 1) names.push(`${data.frames.name} ${frameText()}`);
+    where.textContent = circle
+      ? `mean ± standard deviation of ${inCircle(circle.panel).length} voxels, radius ${radius().toFixed(1)} mm`
+      : read && state.tool === "value" ? names.join(", ") : TOOLS[state.tool];
+    tell(read?.point ?? null);
+  }
+
+  // Whoever listens hears of a change once, and of a cursor that moves inside a voxel not at all.
+  let told = "";
+  function tell(point) {
+    const news = JSON.stringify([state.axis, state.at[state.axis], state.frame, state.windows, point]);
+    if (news !== told) {
+      told = news;
+      changed(state, point);
+    }
   }
 
   function draw() {
+    const contours = new Map(); // panels may share a mask
     for (const panel of panels) {
       const plane = planeOf(panel);
-      const { canvas } = panel;
-      if (canvas.width !== plane.width || canvas.height !== plane.height || !panel.image) {
+      const { canvas, table } = panel;
+      if (canvas.width !== plane.width || canvas.height !== plane.height || !panel.pixels) {
         Object.assign(canvas, { width: plane.width, height: plane.height });
         panel.image = new ImageData(plane.width, plane.height);
         panel.pixels = new Uint32Array(panel.image.data.buffer);
-        panel.stage.style.aspectRatio = `${plane.width * plane.dx} / ${plane.height * plane.dy}`;
-        panel.over.setAttribute("viewBox", `0 0 ${plane.width} ${plane.height}`);
       }
+      const { pixels } = panel;
       const codes = panel.frames[frameOf(panel)];
-      const { pixels, table } = panel;
       let pixel = 0;
       for (let r = 0; r < plane.height; r++) {
         let voxel = plane.start + state.at[state.axis] * plane.slice + r * plane.row;
         for (let c = 0; c < plane.width; c++, voxel += plane.column) pixels[pixel++] = table[codes[voxel]];
       }
       canvas.getContext("2d").putImageData(panel.image, 0, 0);
-      canvas.setAttribute("aria-label", `${panel.title || "volume"}, ${sliders.filter(({ key }) => count(key) > 1)
+      canvas.setAttribute("aria-label", `${nameOf(panel)}, ${sliders.filter(({ key }) => count(key) > 1)
         .map(({ name, place }) => `${name.textContent} ${place.textContent}`).join(", ") || "the only slice"}`);
-      if (panel.labels) panel.contour(borders(panel.labels, plane, state.at[state.axis]));
+      const { labels } = panel;
+      if (!labels) continue;
+      if (!contours.has(labels)) contours.set(labels, borders(labels, plane, state.at[state.axis]));
+      panel.contour(contours.get(labels));
     }
   }
 
-  // Everything but the pixels: sliders, buttons, windows, zoom, marks.
+  // As many pictures in a row as there is room for, in even rows; none is taller than 420 pixels, so that the sliders
+  // can be seen together with it.
+  function layout() {
+    const planes = panels.map(planeOf);
+    const ratios = planes.map(({ width, height, dx, dy }) => (width * dx) / (height * dy));
+    const room = clamp(Math.floor((root.clientWidth || Infinity) / 170), 1, data.ncols);
+    const columns = room < data.ncols ? Math.ceil(panels.length / Math.ceil(panels.length / room)) : room;
+    const widest = Math.max(24, 420 * Math.min(1, ...ratios));
+    grid.style.gridTemplateColumns = `repeat(${columns}, minmax(0, ${widest}px) auto)`;
+    panels.forEach((panel, i) => { panel.stage.style.aspectRatio = ratios[i]; });
+    for (const panel of panels) panel.wide = panel.stage.clientWidth;
+    look();
+    update();
+  }
+
+  // Zoom and pan. Enlarged voxels are shown as they are; shrunk ones averaged, for dropping rows would invent patterns.
+  function look() {
+    const { zoom, left, top } = state;
+    for (const panel of panels) {
+      const { width, height } = planeOf(panel);
+      panel.canvas.style.transform = `scale(${zoom}) translate(${-100 * left}%, ${-100 * top}%)`;
+      panel.canvas.style.imageRendering = panel.wide * zoom >= width ? "pixelated" : "auto";
+      panel.over.setAttribute("viewBox", `${left * width} ${top * height} ${width / zoom} ${height / zoom}`);
+    }
+  }
+
+  // Everything but the pixels: sliders, buttons, windows, marks.
   function update() {
     for (const { key, row, name, play, input, place } of sliders) {
-      const [most, value] = [count(key) - 1, get(key)];
+      const [most, value, playing] = [count(key) - 1, get(key), state.playing?.key === key];
       row.hidden = most < 1;
       name.textContent = key === "frame" ? data.frames.name : data.axes[state.axis][1];
       input.max = most;
@@ -439,8 +477,8 @@ function build(root, data, frames, outlines, changed = () => {}) {
       place.textContent = key === "frame" && data.frames.labels ? frameText() : `${value} / ${most}`;
       input.setAttribute("aria-label", name.textContent);
       input.setAttribute("aria-valuetext", `${name.textContent} ${place.textContent}`);
-      play.textContent = state.playing?.key === key ? "❚❚" : "▶";
-      play.setAttribute("aria-label", `${state.playing?.key === key ? "pause" : "play"} ${name.textContent}`);
+      play.textContent = playing ? "❚❚" : "▶";
+      play.setAttribute("aria-label", `${playing ? "pause" : "play"} ${name.textContent}`);
     }
     axisButtons.forEach((button, k) => button.setAttribute("aria-pressed", k === state.axis));
     toolButtons.forEach((button) => button.setAttribute("aria-pressed", button.textContent === state.tool));
@@ -455,68 +493,67 @@ function build(root, data, frames, outlines, changed = () => {}) {
     windowText.textContent = `${rounded(active, low)} to ${rounded(active, high)}${unitOf(active)}`;
     for (const panel of panels) {
       panel.canvas.dataset.tool = state.tool;
-      for (const part of [panel.canvas, panel.over]) {
-        part.style.transform = state.zoom === 1 ? ""
-          : `scale(${state.zoom}) translate(${-100 * state.left}%, ${-100 * state.top}%)`;
-      }
+      panel.canvas.setAttribute("aria-description", TOOLS[state.tool]);
       panel.mark(state.mark && linked(panel, state.mark.panel) ? markPath(panel) : "");
     }
-    sharpen();
     chart.toggleAttribute("hidden", !(state.tool === "profile" && state.mark));
     if (!chart.hasAttribute("hidden")) drawProfile();
     readOut();
   }
 
-  // The colours that a window gives to the 256 codes. Panels of one group have one scale.
+  // The colours that a window gives to the 256 codes, by Matplotlib's rule.
   function colour() {
     panels.forEach((panel, i) => {
       const [low, high] = state.windows[i];
       for (let code = 0; code < 256; code++) {
         const part = (valueOf(panel, code) - low) / (high - low);
-        panel.table[code] = panel.colours[Math.round(255 * clamp(part, 0, 1))];
+        panel.table[code] = panel.colours[clamp(Math.floor(256 * part), 0, 255)];
       }
       if (panel.bar) drawBar(panel, state.windows[i]);
     });
   }
 
-  // The one way to change what is seen; returns whether anything did.
+  // The one way to change what is seen.
+  let seen = "";
   function set(change) {
-    const before = JSON.stringify([state.axis, state.at, state.frame, state.windows, state.tool]);
-    if (change.axis !== undefined && change.axis !== state.axis) {
-      state.axis = clamp(change.axis, 0, data.axes.length - 1);
-      Object.assign(state, { mark: null, zoom: 1, left: 0, top: 0, cursor: null });
-    }
-    if (change.tool && change.tool !== state.tool) Object.assign(state, { tool: change.tool, mark: null });
-    if (change.tool && "profile region".includes(state.tool) && !state.mark) startMark();
-    if (change.at) state.at = change.at.map((k, i) => clamp(k, 0, panels[state.active].shape[i + 1] - 1));
+    if (change.axis !== undefined) state.axis = clamp(change.axis, 0, data.axes.length - 1);
+    if (change.tool) state.tool = change.tool;
+    if (change.at) state.at = change.at;
     if (change.slice !== undefined) state.at[state.axis] = clamp(change.slice, 0, count("slice") - 1);
     if (change.frame !== undefined) state.frame = clamp(change.frame, 0, frameCount() - 1);
-    if (change.window) setWindow(change.window);
-    change.windows?.forEach((window, i) => { state.windows[i] = [...window]; });
-    const moved = before !== JSON.stringify([state.axis, state.at, state.frame, state.windows, state.tool]);
-    if (!moved) return false;
-    if (change.window || change.windows) colour();
-    update();
+    if (change.windows) state.windows = change.windows.map((window, i) => within(panels[i], window));
+    if (change.window) { // panels of one group have one scale
+      const { group } = panels[state.active];
+      const window = within(panels[state.active], change.window);
+      state.windows = state.windows.map((old, i) => (panels[i].group === group ? window : old));
+    }
+    const { axis, tool, at, frame, windows } = state;
+    const [before, now] = [seen, JSON.stringify([axis, tool, at, frame, windows])];
+    if (now === before) return;
+    seen = now;
+    const [oldAxis, oldTool] = before ? JSON.parse(before) : [];
+    if (axis !== oldAxis || tool !== oldTool) startMark();
+    if (change.window || change.windows || !before) colour();
+    if (axis !== oldAxis) {
+      Object.assign(state, { cursor: null, zoom: 1, left: 0, top: 0 });
+      layout();
+    } else update();
     draw();
-    changed(state, pointed()?.point ?? null);
-    return true;
   }
 
   // A window lies within the stored range, and is at least one of its 255 steps wide.
-  function setWindow([low, high]) {
-    const { lo, hi, group } = panels[state.active];
+  function within({ lo, hi }, [low, high]) {
     const step = (hi - lo) / 255;
-    const window = [clamp(low, lo, hi - step), clamp(high, lo + step, hi)];
-    if (window[1] - window[0] < step) window[1] = window[0] + step;
-    panels.forEach((panel, i) => { if (panel.group === group) state.windows[i] = window; });
+    const start = clamp(low, lo, hi - step);
+    return [start, clamp(high, start + step, hi)];
   }
 
   function togglePlay(key) {
     clearInterval(state.playing?.timer);
     const stop = state.playing?.key === key;
     state.playing = stop ? null : { key, timer: setInterval(() => {
-      if (!view.isConnected) clearInterval(state.playing?.timer); // the output was cleared
-      else set({ [key]: (get(key) + 1) % count(key) });
+      if (!view.isConnected) togglePlay(key); // the output was cleared
+      else if (view.offsetWidth) set({ [key]: (get(key) + 1) % count(key) }); // not on a slide that is turned away
     }, key === "frame" ? 400 : 80) };
     update();
   }
@@ -530,34 +567,30 @@ function build(root, data, frames, outlines, changed = () => {}) {
 
   function pan(left, top, zoom = state.zoom) {
     Object.assign(state, { zoom, left: clamp(left, 0, 1 - 1 / zoom), top: clamp(top, 0, 1 - 1 / zoom) });
-    update();
+    look();
   }
 
   function reset() {
-    Object.assign(state, { mark: null, pinned: false, cursor: null, zoom: 1, left: 0, top: 0 });
-    state.windows = panels.map(({ lo, hi }) => [lo, hi]);
-    colour();
-    set({ tool: "value" });
+    Object.assign(state, { pinned: null, cursor: null });
+    pan(0, 0, 1);
+    set({ tool: "value", windows: panels.map(({ lo, hi }) => [lo, hi]) });
     update();
-    draw();
-    changed(state, null);
   }
 
   // A mark is a line or a circle from one place (row, column) of the picture to another; keys move it as a whole.
   function startMark() {
-    const { height, width } = planeOf(panels[state.active]);
-    const middle = [height / 2, width / 2];
-    state.mark = { panel: panels[state.active],
-                   from: state.tool === "profile" ? [middle[0], width / 4] : middle,
-                   to: [middle[0], state.tool === "profile" ? (3 * width) / 4 : middle[1] + width / 10] };
+    const panel = panels[state.active];
+    const { height, width } = planeOf(panel);
+    const [r, c] = [height / 2, width / 2];
+    state.mark = state.tool === "profile" ? { panel, from: [r, c / 2], to: [r, 1.5 * c] }
+      : state.tool === "region" ? { panel, from: [r, c], to: [r, 1.2 * c] } : null;
   }
 
-  const span = () => {
+  function radius() { // in mm; of a line its length
     const { from, to, panel } = state.mark;
     const { dy, dx } = planeOf(panel);
     return Math.hypot((to[0] - from[0]) * dy, (to[1] - from[1]) * dx);
-  };
-  const radius = span;
+  }
 
   function markPath(panel) {
     const { dy, dx } = planeOf(panel);
@@ -567,35 +600,46 @@ function build(root, data, frames, outlines, changed = () => {}) {
     return `M${c - rx} ${r}a${rx} ${ry} 0 1 0 ${2 * rx} 0a${rx} ${ry} 0 1 0 ${-2 * rx} 0`;
   }
 
+  // The code of the voxel at a place of the picture.
+  function codeIn(panel, [row, column]) {
+    const { height, width, at } = planeOf(panel);
+    const [r, c] = [clamp(Math.floor(row), 0, height - 1), clamp(Math.floor(column), 0, width - 1)];
+    return codeAt(panel, at(state.at[state.axis], r, c));
+  }
+
   // The codes of the voxels whose centre lies in the circle; at least the one at its centre.
   function inCircle(panel) {
-    const plane = planeOf(panel);
+    const { height, width, dy, dx } = planeOf(panel);
     const { from: [row, column] } = state.mark;
+    const [down, across] = [radius() / dy, radius() / dx];
     const codes = [];
-    for (let r = 0; r < plane.height; r++) {
-      for (let c = 0; c < plane.width; c++) {
-        const inside = Math.hypot((r + 0.5 - row) * plane.dy, (c + 0.5 - column) * plane.dx) <= radius();
-        if (inside) codes.push(codeAt(panel, plane.at(state.at[state.axis], r, c)));
+    for (let r = Math.max(0, Math.floor(row - down)); r < Math.min(height, row + down); r++) {
+      for (let c = Math.max(0, Math.floor(column - across)); c < Math.min(width, column + across); c++) {
+        const inside = ((r + 0.5 - row) * dy) ** 2 + ((c + 0.5 - column) * dx) ** 2 <= radius() ** 2;
+        if (inside) codes.push(codeIn(panel, [r, c]));
       }
     }
-    const [r, c] = [clamp(Math.floor(row), 0, plane.height - 1), clamp(Math.floor(column), 0, plane.width - 1)];
-    return codes.length ? codes : [codeAt(panel, plane.at(state.at[state.axis], r, c))];
+    return codes.length ? codes : [codeIn(panel, [row, column])];
   }
 
   function drawProfile() {
     const { from, to, panel } = state.mark;
-    const shown = panels.filter((other) => other.unit === panel.unit && linked(other, panel));
     const steps = Math.max(1, Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1])));
-    const curves = shown.map((other) => {
-      const plane = planeOf(other);
-      const values = Array.from({ length: steps + 1 }, (_, k) => {
-        const [r, c] = from.map((start, i) => Math.floor(start + ((to[i] - start) * k) / steps));
-        const place = [clamp(r, 0, plane.height - 1), clamp(c, 0, plane.width - 1)];
-        return valueOf(other, codeAt(other, plane.at(state.at[state.axis], ...place)));
-      });
-      return { title: other.title, values };
-    });
-    drawChart(chart, span() || 1, curves, panel.unit);
+    const shown = panels.filter((other) => other.unit === panel.unit && linked(other, panel));
+    drawChart(chart, radius() || 1, shown.map((other) => {
+      const codes = Array.from({ length: steps + 1 }, (_, k) =>
+        codeIn(other, from.map((start, i) => start + ((to[i] - start) * k) / steps)));
+      const cropped = codes.some((code) => boundOf(other, code)) ? " (cut at its colour range)" : "";
+      return { panel: other, title: nameOf(other) + cropped, values: codes.map((code) => valueOf(other, code)) };
+    }));
+  }
+
+  function pin(panel, [row, column]) {
+    const { height, width, at } = planeOf(panel);
+    const [r, c] = [clamp(Math.floor(row), 0, height - 1), clamp(Math.floor(column), 0, width - 1)];
+    Object.assign(state, { pinned: panel, cursor: null });
+    set({ at: at(state.at[state.axis], r, c) });
+    readOut();
   }
 
   // What dragging does with each tool, from where it started; places are [row, column], parts are of the picture.
@@ -609,20 +653,12 @@ function build(root, data, frames, outlines, changed = () => {}) {
     },
     zoom: (start, now) => pan(start.left - (now.part[1] - start.part[1]) / state.zoom,
                               start.top - (now.part[0] - start.part[0]) / state.zoom),
-    mark: (start, now) => {
+    profile: (start, now) => {
       state.mark = { panel: start.panel, from: start.place, to: now.place };
       update();
     },
   };
-  drag.profile = drag.region = drag.mark;
-
-  function pin(panel, place) {
-    const plane = planeOf(panel);
-    const [r, c] = [clamp(Math.floor(place[0]), 0, plane.height - 1), clamp(Math.floor(place[1]), 0, plane.width - 1)];
-    state.pinned = true;
-    state.cursor = null;
-    if (!set({ at: plane.at(state.at[state.axis], r, c) })) update();
-  }
+  drag.region = drag.profile;
 
   // What an arrow key does: one step [down, right].
   const step = {
@@ -636,18 +672,24 @@ function build(root, data, frames, outlines, changed = () => {}) {
       set({ window: [low - size * (by[0] + by[1]), high - size * (by[0] - by[1])] });
     },
     zoom: (panel, by) => pan(state.left + (by[1] * 0.1) / state.zoom, state.top + (by[0] * 0.1) / state.zoom),
-    profile: (panel, by) => moveMark(by),
-    region: (panel, by) => moveMark(by),
+    profile: (panel, by) => {
+      const { from, to } = state.mark;
+      const size = planeOf(state.mark.panel);
+      by.forEach((far, i) => {
+        const [near, most] = [Math.min(from[i], to[i]), Math.max(from[i], to[i])];
+        const moved = clamp(far, -near, [size.height, size.width][i] - most);
+        from[i] += moved;
+        to[i] += moved;
+      });
+      update();
+    },
   };
-
-  function moveMark(by) {
-    for (const end of [state.mark.from, state.mark.to]) for (const k of [0, 1]) end[k] += by[k];
-    update();
-  }
+  step.region = step.profile;
 
   function resize(larger) {
-    if (state.tool === "region") state.mark.to[1] += larger ? 1 : Math.max(-1, 1 + state.mark.from[1] - state.mark.to[1]);
-    else zoomBy(larger ? 1.25 : 0.8);
+    if (state.tool !== "region") return zoomBy(larger ? 1.25 : 0.8);
+    const { from: [r, c], panel } = state.mark;
+    state.mark.to = [r, c + Math.max(0.5, radius() / planeOf(panel).dx + (larger ? 1 : -1))];
     update();
   }
 
@@ -658,23 +700,27 @@ function build(root, data, frames, outlines, changed = () => {}) {
     const { key } = event;
     if (ARROWS[key]) step[state.tool](panel, ARROWS[key].map((k) => k * (event.shiftKey ? 10 : 1)));
     else if (key === "PageUp" || key === "PageDown") set({ slice: get("slice") + (key === "PageUp" ? 1 : -1) });
-    else if (key === "+" || key === "-") resize(key === "+");
-    else if (key === "0" || key === "Escape") reset();
+    else if ("+=-".includes(key)) resize(key !== "-");
+    else if (key === "0") reset();
+    else if (key === "Escape") panel.canvas.blur(); // so that the next keys turn slides again
     else return;
     event.preventDefault();
-    event.stopPropagation(); // a slide show would turn the slide
+    event.stopPropagation();
   }
+  // A slide show would turn the slide at the keys of sliders and buttons.
+  view.addEventListener("keydown", (event) => {
+    if (/^(Arrow|Page|Home|End|Enter| )/.test(event.key)) event.stopPropagation();
+  });
 
   panels.forEach((panel, i) => {
     const { canvas } = panel;
     let start = null;
-    function placed(event) {
+    function placed({ clientX, clientY }) {
       const { height, width } = planeOf(panel);
       const [box, stage] = [canvas.getBoundingClientRect(), panel.stage.getBoundingClientRect()];
-      return {
-        place: [((event.clientY - box.top) / box.height) * height, ((event.clientX - box.left) / box.width) * width],
-        part: [(event.clientY - stage.top) / stage.height, (event.clientX - stage.left) / stage.width],
-      };
+      const [row, column] = [(clientY - box.top) / box.height, (clientX - box.left) / box.width];
+      return { place: [clamp(row, 0, 1) * height, clamp(column, 0, 1) * width],
+               part: [(clientY - stage.top) / stage.height, (clientX - stage.left) / stage.width] };
     }
     canvas.addEventListener("pointerdown", (event) => {
       if (event.button) return;
@@ -689,32 +735,31 @@ function build(root, data, frames, outlines, changed = () => {}) {
       where.setAttribute("aria-live", "off");
       if (start) return drag[state.tool](start, now);
       const { height, width, at } = planeOf(panel);
-      const [r, c] = now.place.map(Math.floor);
-      const inside = r >= 0 && r < height && c >= 0 && c < width;
-      state.cursor = inside ? { panel, point: at(state.at[state.axis], r, c) } : null;
+      const [r, c] = [Math.min(Math.floor(now.place[0]), height - 1), Math.min(Math.floor(now.place[1]), width - 1)];
+      state.cursor = { panel, point: at(state.at[state.axis], r, c) };
       readOut();
-      changed(state, pointed()?.point ?? null);
     });
     for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { start = null; });
     canvas.addEventListener("pointerleave", () => {
       state.cursor = null;
       readOut();
-      changed(state, pointed()?.point ?? null);
     });
     canvas.addEventListener("keydown", (event) => pressed(event, panel));
     let turned = 0; // a track pad sends many small turns, a wheel few of 100 or more
     canvas.addEventListener("wheel", (event) => {
       if (event.ctrlKey) return; // the browser's zoom
-      if (state.tool === "zoom") {
-        const { part: [y, x] } = placed(event);
-        event.preventDefault();
-        return zoomBy(event.deltaY < 0 ? 1.2 : 1 / 1.2, x, y);
-      }
-      turned += event.deltaMode ? 100 * Math.sign(event.deltaY) : event.deltaY;
-      if (Math.abs(turned) < 40) { event.preventDefault(); return; }
-      // At either end the page scrolls on, so that nobody is caught inside a picture.
-      if (set({ slice: get("slice") + Math.sign(turned) })) event.preventDefault();
+      const way = Math.sign(event.deltaY);
+      const zooming = state.tool === "zoom";
+      const done = zooming ? state.zoom === 1 && way > 0 : get("slice") === (way > 0 ? count("slice") - 1 : 0);
+      if (done) return; // the page scrolls on, so that nobody is caught inside a picture
+      event.preventDefault();
+      turned += event.deltaMode ? 100 * way : event.deltaY;
+      if (Math.abs(turned) < 40) return;
+      const by = Math.round(turned / 100) || way;
       turned = 0;
+      const { part: [y, x] } = placed(event);
+      if (zooming) zoomBy(1.2 ** -by, x, y);
+      else set({ slice: get("slice") + by });
     }, { passive: false });
   });
 
@@ -726,11 +771,10 @@ function build(root, data, frames, outlines, changed = () => {}) {
     draw();
   }
 
-  colour();
-  update();
-  draw();
-  root.replaceChildren(view); // the picture goes only now that the canvases are drawn
-  update();
+  root.append(view);
+  set({});
+  // In the next frame, for a picture that grew within this one would call for another round.
+  new ResizeObserver(() => requestAnimationFrame(layout)).observe(root);
   return { set, load, state };
 }
 

@@ -84,8 +84,8 @@ def volshow(
     voxel : tuple of float, optional
         Size (dz, dy, dx) of a voxel in mm, by default a cube.
     slices : str or tuple of three str, optional
-        What the slider is called, for example "plane"; or what the three axes are, if not those of a body:
-        ("plane", "angle", "bin").
+        By default the axes are those of a body. Another name, such as "plane", is that of the slider, and only planes
+        along z are shown; three names, such as ("plane", "angle", "bin"), are those of three axes.
     frames : str or dict, optional
         What the second slider is called; {"FWHM [mm]": [0, 2, 4]} also labels its steps.
     contours : array or list, optional
@@ -192,7 +192,8 @@ def script(name):
 def _axes(slices):
     """Return the names of the three axes, and for each the words on its button and its slider."""
     if isinstance(slices, str):
-        return ["z", "y", "x"], [["axial", slices], ["coronal", "coronal slice"], ["sagittal", "sagittal slice"]]
+        body = [["axial", slices], ["coronal", "coronal slice"], ["sagittal", "sagittal slice"]]
+        return ["z", "y", "x"], body if slices == "slice" else body[:1]
     if not isinstance(slices, (list, tuple)) or len(slices) != 3 or not all(isinstance(s, str) for s in slices):
         raise ValueError(f"slices is {slices!r}, but one name or three are wanted, such as ('plane', 'angle', 'bin').")
     return list(slices), [[s, s] for s in slices]

@@ -1,6 +1,8 @@
 import errno
+import re
 import socket
 
+import browser
 import pytest
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -37,3 +39,37 @@ def no_network(monkeypatch):
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    pytest.importorskip("playwright")
+    if not browser.find():
+        pytest.skip("no Chromium here: install it, or name one in PETCOURSE_CHROMIUM")
+    with browser.chromium() as instance:
+        yield instance
+
+
+@pytest.fixture
+def visit(chromium, tmp_path):
+    """Open HTML from a file; `page.asked` lists the addresses that it tried to reach, in vain."""
+    contexts = []
+
+    def visit(body, style="", **options):
+        context = chromium.new_context(viewport={"width": 960, "height": 720}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.asked, page.errors = [], []
+        context.route(re.compile("^https?:"), lambda route: (page.asked.append(route.request.url), route.abort()))
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        path = tmp_path / "page.html"
+        start = "" if body.startswith("<!DOCTYPE") else f'<!DOCTYPE html><meta charset="utf-8"><style>{style}</style>'
+        path.write_text(start + body, "utf-8")
+        page.goto(path.as_uri(), wait_until="domcontentloaded")
+        if options.get("java_script_enabled", True) and "pv-root" in body:
+            page.wait_for_selector(".pv", state="attached")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()

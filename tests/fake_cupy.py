@@ -172,6 +172,7 @@ class Fake(ModuleType):
 
     def __init__(self, driver=12090, build=12090, gpus=1, nvrtc=(12, 9), free=2**34, allocations=10**9, is_hip=False):
         super().__init__("cupy")
+        self.__version__ = "14.2.0"
         self.__spec__ = ModuleSpec("cupy", None)  # for those who ask importlib whether CuPy is there
         self.ndarray, self.knobs, self.made, self.backwards = ndarray, SimpleNamespace(), [], False
         self.knobs.kernel_error = None  # raised instead of compiling

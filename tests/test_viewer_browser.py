@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
 
 import browser
 import matplotlib
@@ -19,68 +18,10 @@ import pytest
 
 from petcourse.viewer import volshow
 
-pytest.importorskip("playwright")
-if not browser.find():
-    pytest.skip("no Chromium here: install it, or name one in PETCOURSE_CHROMIUM", allow_module_level=True)
-
-SCREENS = Path(__file__).parents[1] / "build" / "screens"
 CELL = """import numpy as np
 from petcourse import volshow
 a = np.random.default_rng(0).random((9, 12, 10))
 volshow([a, 2 * a, -a], titles=["one", "two", "three"], cmaps=["magma", "Greys_r", "RdBu_r"], units="kBq/mL")"""
-
-
-def head(scale=1.0, shift=0.0):
-    """A head-like volume in which every slice is different."""
-    z, y, x = np.ogrid[-1:1:31j, -1:1:64j, -1:1:48j]
-    inside = z**2 + (y / 0.9) ** 2 + (x / 0.85) ** 2 < 1
-    return (inside * (2 + np.sin(9 * (x + shift)) * np.cos(7 * y + 5 * z)) * scale).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser.chromium() as instance:
-        yield instance
-
-
-@pytest.fixture
-def visit(chromium, tmp_path):
-    """Open HTML from a file; `page.asked` lists the addresses that it tried to reach, in vain."""
-    contexts = []
-
-    def visit(body, style="", **options):
-        context = chromium.new_context(viewport={"width": 960, "height": 720}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.asked, page.errors = [], []
-        context.route(re.compile("^https?:"), lambda route: (page.asked.append(route.request.url), route.abort()))
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        path = tmp_path / "page.html"
-        start = "" if body.startswith("<!DOCTYPE") else f'<!DOCTYPE html><meta charset="utf-8"><style>{style}</style>'
-        path.write_text(start + body, "utf-8")
-        page.goto(path.as_uri(), wait_until="domcontentloaded")
-        if options.get("java_script_enabled", True) and "pv-root" in body:
-            page.wait_for_selector(".pv")
-        return page
-
-    yield visit
-    for context in contexts:
-        context.close()
-
-
-def screenshot(page, name):
-    SCREENS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENS / f"viewer_{name}.png", full_page=True)
-
-
-def pixels(page, panel):
-    """The colours a canvas holds, (y, x, 3)."""
-    height, width, values = (
-        page.locator("canvas.pv-image")
-        .nth(panel)
-        .evaluate("c => [c.height, c.width, c.getContext('2d').getImageData(0, 0, c.width, c.height).data.join()]")
-    )
-    return np.array(values.split(","), np.uint8).reshape(height, width, 4)[..., :3]
 
 
 def coloured(volume, image, cmap):
@@ -88,17 +29,12 @@ def coloured(volume, image, cmap):
     return matplotlib.colormaps[cmap](codes, bytes=True)[..., :3]
 
 
-def point(page, panel, y, x, shape):
-    box = page.locator("canvas.pv-image").nth(panel).bounding_box()
-    page.mouse.move(box["x"] + (x + 0.5) / shape[-1] * box["width"], box["y"] + (y + 0.5) / shape[-2] * box["height"])
-
-
 def number(page, panel):
     return float(page.locator(".pv-value").nth(panel).inner_text().split()[0])
 
 
 def test_keys_change_every_panel_and_pixels_are_the_arrays(visit):
-    volumes = [head(), head(5, 1), head(0.1, 2), head(3, 3)]
+    volumes = [browser.head(), browser.head(5, 1), browser.head(0.1, 2), browser.head(3, 3)]
     cmaps = ["magma", "cividis", "Greys_r", "inferno"]
     page = visit(volshow(volumes, titles=list("abcd"), cmaps=cmaps, units=["kBq/mL", "1/cm", None, None])._repr_html_())
     slider = page.get_by_role("slider", name="slice")
@@ -106,7 +42,7 @@ def test_keys_change_every_panel_and_pixels_are_the_arrays(visit):
     steps = {"ArrowRight": 1, "ArrowUp": 1, "ArrowLeft": -1, "PageUp": None, "Home": -99, "PageDown": None, "End": 99}
     at = 15
     for key, step in steps.items():
-        before = [pixels(page, i) for i in range(4)]
+        before = [browser.pixels(page, i) for i in range(4)]
         page.keyboard.press(key)
         went = int(slider.input_value())
         assert went != at if step is None and 0 < at < 30 else step is None or went == min(max(at + step, 0), 30)
@@ -114,19 +50,19 @@ def test_keys_change_every_panel_and_pixels_are_the_arrays(visit):
             at = went
             for i, (volume, cmap) in enumerate(zip(volumes, cmaps, strict=True)):
                 if key.startswith("Arrow"):
-                    assert (pixels(page, i) != before[i]).any()
-                np.testing.assert_array_equal(pixels(page, i), coloured(volume, volume[at], cmap))
+                    assert (browser.pixels(page, i) != before[i]).any()
+                np.testing.assert_array_equal(browser.pixels(page, i), coloured(volume, volume[at], cmap))
     assert at == 30 and page.locator(".pv-place").first.inner_text() == "30 / 30"
     slider.fill("15")
-    screenshot(page, "four_light")
+    browser.screenshot(page, "viewer_four_light")
     assert not page.asked and not page.errors
 
 
 def test_the_value_under_the_cursor_is_the_arrays(visit):
-    volume = head() - 1
+    volume = browser.head() - 1
     page = visit(volshow([volume, 10 * volume], units=["kBq/mL", "1/cm"])._repr_html_())
     for y, x in ((0, 0), (31, 20), (63, 47), (40, 33)):
-        point(page, 0, y, x, volume.shape)
+        browser.point(page, 0, y, x, volume.shape)
         assert page.locator(".pv-where").inner_text() == f"z 15, y {y}, x {x}"
         assert number(page, 0) == pytest.approx(volume[15, y, x], abs=float(np.ptp(volume)) / 510 * 1.02)
         assert number(page, 1) == pytest.approx(10 * volume[15, y, x], abs=float(np.ptp(volume)) / 51 * 1.02)
@@ -141,25 +77,25 @@ def test_labels_are_read_exactly_and_cut_values_as_bounds(visit):
     page = visit(volshow([labels, labels], vmins=[None, 50], vmaxs=[None, 70])._repr_html_())
     read = {}
     for y, x in ((0, 0), (1, 1), (3, 11)):
-        point(page, 0, y, x, labels.shape)
+        browser.point(page, 0, y, x, labels.shape)
         read[y, x] = page.locator(".pv-value").all_inner_texts()
     assert read == {(0, 0): ["48", "≤ 50"], (1, 1): ["61", "61"], (3, 11): ["95", "≥ 70"]}
 
 
 def test_frames_have_a_slider_of_their_own(visit):
-    truth = head()
+    truth = browser.head()
     iterates = np.stack([truth * k for k in (0.2, 0.5, 0.8, 1)])
     page = visit(
         volshow(
             {"truth": truth, "MLEM": iterates}, cmaps="magma", units="kBq/mL", vmins=0, vmaxs=3, frames="iteration"
         )._repr_html_()
     )
-    screenshot(page, "frames_light")
-    before = [pixels(page, i) for i in (0, 1)]
+    browser.screenshot(page, "viewer_frames_light")
+    before = [browser.pixels(page, i) for i in (0, 1)]
     page.get_by_role("slider", name="iteration").focus()
     page.keyboard.press("ArrowLeft")
-    assert (pixels(page, 0) == before[0]).all() and (pixels(page, 1) != before[1]).any()
-    point(page, 1, 31, 20, truth.shape)
+    assert (browser.pixels(page, 0) == before[0]).all() and (browser.pixels(page, 1) != before[1]).any()
+    browser.point(page, 1, 31, 20, truth.shape)
     assert page.locator(".pv-where").inner_text() == "z 15, y 31, x 20, iteration 2"
     assert number(page, 1) == pytest.approx(iterates[2, 15, 31, 20], abs=3 / 510 * 1.02)
     page.get_by_role("slider", name="slice").focus()
@@ -168,8 +104,8 @@ def test_frames_have_a_slider_of_their_own(visit):
 
 
 def test_the_wheel_changes_the_slice_and_lets_the_page_go_on_at_the_end(visit):
-    page = visit(volshow([head()])._repr_html_() + "<p style='height: 3000px'>below</p>")
-    point(page, 0, 31, 20, (31, 64, 48))
+    page = visit(volshow([browser.head()])._repr_html_() + "<p style='height: 3000px'>below</p>")
+    browser.point(page, 0, 31, 20, (31, 64, 48))
     for notches, want in ((3, 18), (-5, 13)):
         for _ in range(abs(notches)):
             page.mouse.wheel(0, 100 if notches > 0 else -100)
@@ -183,7 +119,7 @@ def test_the_wheel_changes_the_slice_and_lets_the_page_go_on_at_the_end(visit):
 def test_pictures_are_aligned_and_have_the_voxels_shape(visit):
     page = visit(
         volshow(
-            [head()] * 3, colorbars=[1, 0, 0], titles=["a", "a long title " * 9, "b"], voxel=(2, 3, 1), ncols=2
+            [browser.head()] * 3, colorbars=[1, 0, 0], titles=["a", "a long title " * 9, "b"], voxel=(2, 3, 1), ncols=2
         )._repr_html_()
     )
     boxes = [page.locator("canvas.pv-image").nth(i).bounding_box() for i in range(3)]
@@ -196,32 +132,32 @@ def test_pictures_are_aligned_and_have_the_voxels_shape(visit):
 @pytest.mark.parametrize("n", [1, 2])
 def test_text_takes_the_colour_of_a_dark_page(visit, n):
     page = visit(
-        volshow([head()] * n, titles=["PET"] * n, cmaps="magma", units="kBq/mL")._repr_html_(),
+        volshow([browser.head()] * n, titles=["PET"] * n, cmaps="magma", units="kBq/mL")._repr_html_(),
         style=":root { color-scheme: light dark } body { font-family: sans-serif }",
         color_scheme="dark",
     )
     texts = page.locator(".pv-title, .pv-place, .pv-tick, input")
     assert set(texts.evaluate_all("all => all.map(e => getComputedStyle(e).color)")) == {"rgb(255, 255, 255)"}
-    screenshot(page, f"{n}_dark")
+    browser.screenshot(page, f"viewer_{n}_dark")
 
 
 def test_one_slice_and_a_constant_need_no_slider(visit):
     page = visit(volshow([np.full((1, 8, 8), 7), np.zeros((1, 8, 8), bool)], colorbars=True)._repr_html_())
     assert page.get_by_role("slider").count() == 0
-    point(page, 1, 3, 4, (8, 8))
+    browser.point(page, 1, 3, 4, (8, 8))
     assert page.locator(".pv-value").all_inner_texts() == ["7", "0"]
     assert page.locator(".pv-where").inner_text() == "z 0, y 3, x 4"
 
 
 def test_several_viewers_in_a_page_show_their_own(visit):
-    page = visit("".join(volshow([head()], titles=[t])._repr_html_() for t in "abc"))
+    page = visit("".join(volshow([browser.head()], titles=[t])._repr_html_() for t in "abc"))
     page.wait_for_function("document.querySelectorAll('.pv').length === 3")
     assert page.locator(".pv-title").all_inner_texts() == ["a", "b", "c"]
 
 
 def test_a_title_injects_nothing(visit):
     titles = ["</script><img src=x onerror='window.injected=1'>", "<!--<script>", "\"><b>quote's", "脳 мозг"]
-    page = visit(volshow([head()] * 4, titles=titles, units="<i>u</i>", alt='<img src=y>">')._repr_html_())
+    page = visit(volshow([browser.head()] * 4, titles=titles, units="<i>u</i>", alt='<img src=y>">')._repr_html_())
     assert page.locator(".pv-title").all_text_contents() == titles
     assert page.locator(".pv-unit").first.text_content() == "<i>u</i>"
     assert page.locator("img, b, i").count() == 0
@@ -230,18 +166,18 @@ def test_a_title_injects_nothing(visit):
 
 def test_without_scripts_the_picture_stays(visit):
     page = visit(
-        volshow([head(), head(2)], titles=["PET", "MR"], units="kBq/mL", alt="Two heads")._repr_html_(),
+        volshow([browser.head(), browser.head(2)], titles=["PET", "MR"], units="kBq/mL", alt="Two heads")._repr_html_(),
         java_script_enabled=False,
     )
     picture = page.get_by_role("img", name="Two heads")
     assert picture.bounding_box()["width"] > 500 and page.locator("canvas").count() == 0
-    screenshot(page, "no_scripts")
+    browser.screenshot(page, "viewer_no_scripts")
 
 
 def test_a_browser_that_cannot_inflate_keeps_the_picture_and_says_so(visit):
     page = visit(
         "<script>delete window.DecompressionStream</script>"
-        + volshow([head()], alt="A head")._repr_html_().replace("pv-root", "pv-root pv", 1)
+        + volshow([browser.head()], alt="A head")._repr_html_().replace("pv-root", "pv-root pv", 1)
     )
     page.wait_for_selector("text=This browser shows one slice only")
     assert page.get_by_role("img", name="A head").is_visible()
@@ -265,12 +201,12 @@ def test_an_exported_page_works_without_a_network(visit, executed, theme):
     own = visit(exporter.from_notebook_node(bare)[0].lstrip()).asked  # what nbconvert's own template asks for
     page = visit(exporter.from_notebook_node(executed)[0].lstrip())
     page.wait_for_selector(".pv")
-    before = [pixels(page, i) for i in range(3)]
+    before = [browser.pixels(page, i) for i in range(3)]
     page.get_by_role("slider").focus()
     page.keyboard.press("ArrowRight")
-    assert all((pixels(page, i) != before[i]).any() for i in range(3))
+    assert all((browser.pixels(page, i) != before[i]).any() for i in range(3))
     assert set(page.asked) <= set(own)
-    screenshot(page, f"exported_{theme}")
+    browser.screenshot(page, f"viewer_exported_{theme}")
 
 
 @pytest.fixture(scope="module")
@@ -352,16 +288,16 @@ def test_jupyterlab_saved_and_run(chromium, lab):
         page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
         assert page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
         page.wait_for_selector(".pv")
-        before = [pixels(page, i) for i in range(3)]
+        before = [browser.pixels(page, i) for i in range(3)]
         slider = page.get_by_role("slider", name="slice")
         slider.focus()
         for key, want in (("ArrowRight", 5), ("ArrowDown", 4), ("End", 8), ("Home", 0), ("ArrowUp", 1)):
             page.keyboard.press(key)
             assert int(slider.input_value()) == want
-        assert all((pixels(page, i) != before[i]).any() for i in range(3))
+        assert all((browser.pixels(page, i) != before[i]).any() for i in range(3))
         page.locator("canvas.pv-image").first.hover()
-        screenshot(page, "lab")
+        browser.screenshot(page, "viewer_lab")
         page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
         page.wait_for_selector("body[data-jp-theme-light='false']", state="attached")
         page.wait_for_selector("#jupyterlab-splash", state="detached")
-        screenshot(page, "lab_dark")
+        browser.screenshot(page, "viewer_lab_dark")

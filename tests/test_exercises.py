@@ -1,0 +1,139 @@
+"""Exercises: every solution in a notebook passes its check; typical mistakes fail with the hint that fits them."""
+
+import importlib
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from petcourse.exercises import Wrong, call, choice, compare, exercise, number
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+
+
+def text(cell):
+    return "".join(cell["source"])
+
+
+def tagged(cell, tag):
+    return tag in cell["metadata"].get("tags", [])
+
+
+def exercises():
+    """(notebook, stub, solution) of each exercise: a code cell with the tag, and the next cell with a solution."""
+    for path in NOTEBOOKS:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        stubs = [i for i, cell in enumerate(cells) if tagged(cell, "exercise")]
+        for n, i in enumerate(stubs, 1):
+            yield pytest.param(path, text(cells[i]), text(cells[i + 1]), id=f"{path.stem}-{n}")
+
+
+def outcome(stub, solution=""):
+    """Run a stub as far as its last line, then a solution, then that line; return what the check says."""
+    *before, last = stub.rstrip().split("\n")
+    name, answers = re.fullmatch(r"(\w+)\((.*)\)", last).groups()
+    space = {"np": np}
+    exec("\n".join(before), space)  # noqa: S102  as the notebook does, and the texts are ours
+    exec(solution, space)  # noqa: S102
+    return eval(f"{name}.verdict({answers})", space)
+
+
+@pytest.mark.parametrize(("path", "stub", "solution"), list(exercises()))
+def test_a_stub_is_not_attempted_and_its_solution_is_right(path, stub, solution):
+    assert outcome(stub).status == "not attempted"
+    assert re.match(r"<details>\s*<summary>Solution", solution)
+    code = re.search(r"```python\n(.*?)```", solution, re.DOTALL)[1]
+    verdict = outcome(stub, code)
+    assert verdict.status == "right", str(verdict)
+
+
+MODULES = ["mlem"]  # petcourse.exercises.*; their mistakes are in tests/mistakes_*.py
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_mistakes_fail_with_the_hint_that_fits(module):
+    checks = importlib.import_module(f"petcourse.exercises.{module}")
+    mistakes = importlib.import_module(f"mistakes_{module}").MISTAKES
+    names = {n for n, v in vars(checks).items() if hasattr(v, "verdict")}
+    assert set(mistakes) == names
+    for name, cases in mistakes.items():
+        assert len(cases) >= 3
+        for answers, message in cases:
+            verdict = getattr(checks, name).verdict(*answers)
+            assert verdict.status == "wrong" and re.search(message, str(verdict)), f"{name}: {verdict}"
+
+
+WANT = np.arange(1, 7.0).reshape(2, 3)
+SQUARE = np.arange(9.0).reshape(3, 3)
+
+
+@pytest.mark.parametrize(
+    ("got", "want", "what", "hint"),
+    [
+        (WANT.T, WANT, r"shape \(3, 2\), but \(2, 3\) \(row, column\) is wanted", "other order"),
+        (WANT[:1], WANT, r"shape \(1, 3\)", "print the shape"),
+        (WANT * np.nan, WANT, "6 NaN", "0 divided by 0"),
+        (WANT * np.inf, WANT, "6 infinite", "divided by 0"),
+        (WANT * 0, WANT, "zero everywhere", "multiplied by 0"),
+        (WANT * 3, WANT, "3 times", "factor"),
+        (-WANT, WANT, "-1 times", "factor"),
+        (SQUARE.T, SQUARE, "transposed", "axis comes first"),
+        (WANT + [0, 0, 0.6], WANT, "up to 0.1 of", "term by term"),
+        ("abc", WANT, "of type str", "array itself"),
+        ([[1, 2], [3]], WANT, "of type list", "array itself"),
+    ],
+)
+def test_comparing_names_what_is_wrong(got, want, what, hint):
+    with pytest.raises(Wrong, match=what) as error:
+        compare(got, want, axes=("row", "column"))
+    assert hint in error.value.hint
+
+
+def test_comparing_accepts_what_is_right():
+    compare(WANT + 1e-7, WANT)
+    compare(WANT.tolist(), WANT)
+    compare(np.zeros(3), np.zeros(3))
+
+
+@pytest.mark.parametrize("wrong", ["3", True, [3], np.nan, np.ones(2), 1j])
+def test_a_number_is_wanted(wrong):
+    with pytest.raises(Wrong, match="a number is wanted"):
+        number(wrong)
+    assert number(np.float32(3)) == number(np.array(3)) == 3.0
+
+
+def test_a_choice_is_one_of_its_options():
+    assert choice("a", ["a", "b"]) == "a"
+    with pytest.raises(Wrong, match="'c', but one of 'a', 'b'"):
+        choice("c", ["a", "b"])
+
+
+def test_hints_come_one_after_the_other_and_the_answer_is_never_changed():
+    given = np.ones(2)
+
+    def spoil(x):
+        x[:] = 7
+        return x
+
+    @exercise(second="look again.", right="well done.")
+    def adding(function):
+        """Add one."""
+        compare(call(function, given), given + 1)
+
+    assert adding.verdict(lambda x: None).status == adding.verdict(...).status == "not attempted"
+    first, second = adding.verdict(spoil), adding.verdict(spoil)
+    assert (len(first.hints), len(second.hints)) == (1, 2) and second.hints[1] == "look again."
+    assert (given == 1).all()
+    assert str(adding.verdict(lambda x: x + 1)) == "[right] adding: well done."
+
+
+def test_what_the_learners_code_raises_is_said(capsys):
+    @exercise(second="...", right="...")
+    def dividing(function):
+        """Divide."""
+        call(function, 1)
+
+    dividing(lambda x: x / 0)
+    assert "it stops with ZeroDivisionError: division by zero." in capsys.readouterr().out
