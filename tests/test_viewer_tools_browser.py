@@ -240,6 +240,8 @@ def test_zoom_and_pan_never_leave_the_volume(show):
         left, top, width, height = map(float, page.locator(".pv-over").nth(panel).get_attribute("viewBox").split())
         assert 0 <= left <= 48 - width + 1e-6 and 0 <= top <= 64 - height + 1e-6
         assert width / 48 == pytest.approx(stage["width"] / canvas["width"], rel=1e-3) and covered
+        for start, end, shown in (("x", "width", left / 48), ("y", "height", top / 64)):  # contours go with the picture
+            assert shown == pytest.approx((stage[start] - canvas[start]) / canvas[end], abs=1e-3)
         return width / 48
 
     press(page, "zoom in")
@@ -355,12 +357,15 @@ def test_tools_go_on_after_the_axis_changed(show):
     page = show(browser.head())
     for tool in ("profile", "region"):
         press(page, tool)
+        drag(page, (0.9, 0.5), (0.9, 0.6))
         press(page, "coronal")
         page.locator("canvas.pv-image").focus()
         page.keyboard.press("ArrowLeft")
         page.keyboard.press("+")
-        assert path(page, "mark") != ""
+        assert float(re.findall(r"-?[\d.]+", path(page, "mark"))[1]) == 31 / 2  # a new one, in the middle
         press(page, "axial")
+    press(page, "value")
+    assert path(page, "mark") == ""
 
 
 def sides(labels):
