@@ -177,9 +177,12 @@ def test_the_value_under_the_cursor_with_zoom_and_pan(show, name):
         page.mouse.wheel(0, -100)
     grown = "(width) => document.querySelector('.pv-image').getBoundingClientRect().width > width"
     page.wait_for_function(grown, arg=1.7 * box["width"])
+    before = page.locator("canvas.pv-image").bounding_box()
     drag(page, (0.5, 0.5), (0.6, 0.45))
     press(page, "value")
     shown = page.locator("canvas.pv-image").bounding_box()
+    assert shown["x"] - before["x"] == pytest.approx(-0.05 * box["width"], abs=0.5)  # it stays under the mouse
+    assert shown["y"] - before["y"] == pytest.approx(0.1 * box["height"], abs=0.5)
     for part in ((0.2, 0.3), (0.8, 0.4), (0.5, 0.9)):
         at = box["x"] + part[1] * box["width"], box["y"] + part[0] * box["height"]
         page.mouse.move(*at)
