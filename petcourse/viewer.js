@@ -18,12 +18,13 @@ const CSS = `
       --pv-faint: color-mix(in srgb, currentColor 25%, transparent); }
 .pv *, .pv *::before { box-sizing: border-box; }
 .pv [hidden] { display: none !important; }
-.pv-panels { display: grid; gap: 8px 0; }
+.pv-panels { display: grid; gap: 8px 0; justify-content: start; }
 /* Each panel takes its columns, picture and colour bar, from the grid: so all pictures are equally wide. */
 .pv-panel { display: grid; grid-column: span 2; grid-template-columns: subgrid; gap: 3px 0; padding-right: 12px; }
 .pv-title { font-weight: 600; text-align: center; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .pv-stage { grid-column: 1; position: relative; overflow: hidden; width: 100%; align-self: start; }
-.pv-stage > * { position: absolute; left: 0; top: 0; width: 100%; height: 100%; transform-origin: 0 0; }
+/* .pv as well: JupyterLab has a rule for every svg. */
+.pv .pv-stage > * { position: absolute; left: 0; top: 0; width: 100%; height: 100%; transform-origin: 0 0; }
 .pv-stage:has(:focus-visible) { outline: 2px solid var(--pv-accent); outline-offset: 1px; }
 .pv-image { cursor: crosshair; touch-action: pan-y; outline: none; }
 .pv-image:not([data-tool=value]) { touch-action: none; }
@@ -57,7 +58,7 @@ const CSS = `
 .pv-tools button:last-child { border-radius: 0 4px 4px 0; }
 .pv button[aria-pressed=true] { background: var(--pv-faint); font-weight: 600; }
 .pv-controls button { border-radius: 4px; padding: 2px 0; width: 26px; text-align: center; }
-.pv-chart { width: 100%; height: 150px; margin-top: 4px; fill: none; stroke-width: 1.5px; }
+.pv .pv-chart { width: 100%; height: 150px; margin-top: 4px; fill: none; stroke-width: 1.5px; }
 .pv-chart text { fill: currentColor; font-size: 11px; stroke: none; }
 .pv-chart .pv-axis { stroke: currentColor; stroke-width: 1px; opacity: 0.2; }
 .pv input[type=range] { appearance: none; -webkit-appearance: none; width: 100%; height: 20px; margin: 0; padding: 0;
@@ -812,5 +813,5 @@ async function render({ model, el }) {
   return () => model.off("change", refresh);
 }
 
-export { add, addSvg, bytesOf, inflate, paint, pixelTable, show, ticksOf };
+export { CSS, add, addSvg, bytesOf, drawBar, inflate, paint, pixelTable, show, ticksOf, valueText };
 export default { render };

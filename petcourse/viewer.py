@@ -91,7 +91,8 @@ def volshow(
     contours : array or list, optional
         Masks or labels (z, y, x), integer or boolean: their borders are drawn over the panels; None draws none.
     difference : tuple of two int or str, optional
-        Adds a panel with the first minus the second of two volumes, named by number or title.
+        Adds a panel with the first minus the second of two volumes, named by number or title; its range is even about
+        zero, and its contour is that of the first.
     live : bool, default False
         Return a `petcourse.live.LiveViewer`, an ipywidget that Python can change while it is shown.
 
@@ -203,10 +204,10 @@ def _frames(frames, count):
     """Return what the second slider is called, and its labels if there are any."""
     if isinstance(frames, str):
         return {"name": frames, "labels": None}
-    if not isinstance(frames, dict) or len(frames) != 1 or len(next(iter(frames.values()))) != count:
+    [(name, labels)] = frames.items() if isinstance(frames, dict) and len(frames) == 1 else [("", None)]
+    if np.ndim(labels) != 1 or len(labels) != count:  # a text has no dimension
         raise ValueError(
             f"frames is {frames!r}, but a name is wanted, or a dict of one name and {count} labels: "
             'try frames="iteration" or frames={"FWHM [mm]": [0, 2, 4]}.'
         )
-    [(name, labels)] = frames.items()
     return {"name": str(name), "labels": [str(label) for label in labels]}

@@ -566,7 +566,8 @@ def test_it_fits_any_page(show, shape, n):
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             boxes = [box.bounding_box() for box in page.locator("canvas.pv-image").all()]
             assert all(4 <= box["width"] <= 700 and box["height"] <= 470 for box in boxes)
-            browser.screenshot(page, f"viewer_fits_{n}_{'x'.join(map(str, shape))}_{width}_{name}")
+            if name == "coronal":
+                browser.screenshot(page, f"viewer_fits_{n}_{'x'.join(map(str, shape))}_{width}")
 
 
 def test_it_appears_where_it_was_hidden_at_first(show):
