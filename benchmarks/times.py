@@ -21,7 +21,7 @@ def line(took):
     """Return the sentence of a notebook's first cell."""
     return (
         f"Time: {spoken(took['seconds'])} on {took['cores']} cores at full size. "
-        f"Memory: {took['memory_GB']} GB. GPU: not measured. (`make run` measures, `make times` writes this.)"
+        f"Memory: {took['memory_GB']} GB. GPU: not measured. (`make run`)"
     )
 
 

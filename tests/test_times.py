@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from benchmarks import times
 
 ROOT = Path(__file__).parents[1]
@@ -14,9 +15,11 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 def shown(root, stem):
     """Time and memory in README's table, and in the first cell."""
-    row = re.search(rf"^\| {stem[:2]} \|.*\| ([^|]*) \| ([^|]*) \|$", (root / "README.md").read_text("utf-8"), re.M)
+    row = re.search(
+        rf"^\| {stem[:2]} \|.*\| ([^|]*) \| ([^|]*) \|$", (root / "README.md").read_text("utf-8"), re.MULTILINE
+    )
     first = "".join(json.loads((root / "notebooks" / f"{stem}.ipynb").read_text("utf-8"))["cells"][0]["source"])
-    said = re.search(r"^Time: (.*?) on \d+ cores at full size\. Memory: (.*?)\. ", first, re.M)
+    said = re.search(r"^Time: (.*?) on \d+ cores at full size\. Memory: (.*?)\. ", first, re.MULTILINE)
     return row.groups(), said.groups()
 
 
