@@ -67,7 +67,7 @@ def joined(outputs):
 
 def is_picture(output):
     data = output.get("data", {})
-    return any(kind.startswith("image/") for kind in data) or "pv-root" in data.get("text/html", "")
+    return any(kind.startswith("image/") for kind in data) or "<img " in data.get("text/html", "")
 
 
 def written(output):
