@@ -52,19 +52,21 @@ Reveal.initialize({
   keyboard: { 68: () => (page.theme = page.theme === "dark" ? "light" : "dark") }, // D
   plugins: [RevealNotes],
 });
+
+const fitShown = () => (Reveal.isPrintView() ? Reveal.getSlides() : [Reveal.getCurrentSlide()]).forEach(fit);
 Reveal.on("ready", () => {
-  fit(Reveal.getCurrentSlide());
-  MathJax.startup.promise.then(() => fit(Reveal.getCurrentSlide()));
+  fitShown();
+  MathJax.startup.promise.then(fitShown);
   // A viewer comes to life later, and changes its height with what the speaker chooses in it.
   const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => enlarge(target.closest(".pv-root"))));
   for (const root of document.querySelectorAll(".pv-root")) {
     const alive = () => {
       root.querySelectorAll(".pv").forEach((view) => sizes.observe(view));
-      fit(Reveal.getCurrentSlide());
+      fitShown();
     };
     alive();
     new MutationObserver(alive).observe(root, { childList: true });
   }
 });
-Reveal.on("slidechanged", ({ currentSlide }) => fit(currentSlide));
-Reveal.on("pdf-ready", () => Reveal.getSlides().forEach(fit));
+Reveal.on("slidechanged", fitShown);
+Reveal.on("pdf-ready", fitShown);

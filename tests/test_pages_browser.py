@@ -22,7 +22,7 @@ if not PAGES or not DECKS:
     npm = "" if shutil.which("npm") else ", which wants npm"
     pytest.skip(f"no pages or slides in build: make test-pages{npm}", allow_module_level=True)
 
-pages = pytest.mark.parametrize("path", PAGES, ids=lambda path: f"page-{path.stem}")
+SCREENS.mkdir(parents=True, exist_ok=True)
 decks = pytest.mark.parametrize("path", DECKS, ids=lambda path: f"deck-{path.stem}")
 both = pytest.mark.parametrize("path", [*PAGES, *DECKS], ids=lambda path: f"{path.parent.name}-{path.stem}")
 
@@ -66,7 +66,6 @@ def alive(page, scope="document"):
 
 
 def screenshot(page, name, **options):
-    SCREENS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENS / f"{name}.png", **options)
 
 
@@ -208,9 +207,14 @@ def test_a_deck_prints_a_sheet_for_each_slide(visit):
     page = visit(SLIDES / "01_data.html", "?print-pdf")
     alive(page)
     page.wait_for_selector(".pdf-page .pv")
-    assert page.locator(".pdf-page").count() == slides
-    page.wait_for_timeout(300)
-    page.pdf(path=SCREENS / "slides_01_data.pdf", prefer_css_page_size=True, print_background=True)
+    page.wait_for_timeout(300)  # for the layout of all slides
+    sheets = page.locator(".pdf-page > section").evaluate_all(
+        "all => all.map(s => [s.parentElement.offsetTop, s.scrollHeight <= s.clientHeight, getComputedStyle(s).paddingLeft])"
+    )
+    assert sheets == [[719 * k, True, "56px"] for k in range(slides)]
+    printed = page.pdf(prefer_css_page_size=True, print_background=True)
+    (SCREENS / "slides_01_data.pdf").write_bytes(printed)
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == slides
 
 
 # The worst contrast of words to what lies behind them, as WCAG 2 defines it, and whose it is.
