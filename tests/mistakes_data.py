@@ -17,7 +17,7 @@ MISTAKES = {
         ((lambda mu: [mu],), "a number is wanted"),
     ],
     "coronal_plane": [
-        ((lambda image, y, at: image[abs(y - at).argmin()],), "transverse plane"),
+        ((lambda image, y, at: image[abs(y - at).argmin()],), "axial plane"),
         ((lambda image, y, at: image[:, :, abs(y - at).argmin()],), "sagittal plane"),
         ((lambda image, y, at: image[:, ::-1][:, abs(y - at).argmin()],), "y falls from row to row"),
         ((lambda image, y, at: image[:, int(at)],), "y = -1 mm, but 3.4 mm is wanted"),

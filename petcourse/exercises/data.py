@@ -51,7 +51,7 @@ def coronal_plane(coronal):
         got, row = call(coronal, IMAGE, Y, at), int(abs(Y - at).argmin())
         shape = np.shape(got)
         if shape == IMAGE.shape[1:]:
-            raise Wrong("that is a transverse plane (y, x).", "a coronal one keeps all z: which index is fixed?")
+            raise Wrong("that is an axial plane (y, x).", "a coronal one keeps all z: which index is fixed?")
         if shape == IMAGE.shape[:2]:
             raise Wrong("that is a sagittal plane (z, y).", "it is fixed x that gives this: which axis is y?")
         for k, y in enumerate(Y):
