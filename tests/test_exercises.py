@@ -49,7 +49,14 @@ def test_a_stub_is_not_attempted_and_its_solution_is_right(path, stub, solution)
     assert verdict.status == "right", str(verdict)
 
 
-MODULES = ["data", "hardware", "mlem", "simulation"]  # petcourse.exercises.*; their mistakes are in tests/mistakes_*.py
+MODULES = [
+    "data",
+    "evaluation",
+    "hardware",
+    "mlem",
+    "simulation",
+    "unet",
+]  # petcourse.exercises.*; their mistakes are in tests/mistakes_*.py
 
 
 @pytest.mark.parametrize("module", MODULES)
