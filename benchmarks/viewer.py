@@ -91,7 +91,8 @@ def tables(options):
     subjects = ["embedded", *([4] if os.environ.get("PETCOURSE_BRAINWEB") else [])]
     with chromium() as browser:
         command = " ".join(["python -m benchmarks.viewer", *(["--write"] if options.write else [])])
-        yield f"Measured on {datetime.date.today()} by `{command}`."
+        where = ", with PETCOURSE_BRAINWEB set" if len(subjects) > 1 else ""
+        yield f"Measured on {datetime.date.today()} by `{command}`{where}."
         yield f"\nMachine: {machine()}; headless Chromium {browser.version}. Load when it began: {psutil.getloadavg()[0]:.1f}."
         yield (
             f"\nChange: milliseconds from a slider's event until all panels are painted, median and most of {TIMES} "

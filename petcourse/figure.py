@@ -30,6 +30,8 @@ def show(figure, alt):
     figure.savefig(png, dpi=2 * figure.dpi, bbox_inches="tight")
     plt.close(figure)  # or the notebook shows it once more
     data = png.getvalue()
-    width = int.from_bytes(data[16:20], "big") // 2  # the file has two pixels for each of the page's
+    # the file has two pixels for each of the page's
+    width, height = (int.from_bytes(data[k : k + 4], "big") // 2 for k in (16, 20))
     code = base64.b64encode(data).decode()
-    display(HTML(f'<img alt="{html.escape(alt)}" width="{width}" src="data:image/png;base64,{code}">'))
+    size = f'width="{width}" height="{height}" style="max-width: 100%; height: auto"'
+    display(HTML(f'<img alt="{html.escape(alt)}" {size} src="data:image/png;base64,{code}">'))

@@ -7,6 +7,7 @@ they load: fonts, MathJax and reveal.js from ``docs/node_modules`` (``npm ci``),
 import re
 import shutil
 import sys
+from base64 import b64decode
 from pathlib import Path
 
 import jinja2
@@ -66,7 +67,7 @@ def joined(outputs):
 
 def is_picture(output):
     data = output.get("data", {})
-    return any(kind.startswith("image/") for kind in data) or "pv-root" in data.get("text/html", "")
+    return any(kind.startswith("image/") for kind in data) or "<img " in data.get("text/html", "")
 
 
 def written(output):
@@ -97,15 +98,13 @@ def summary(path, node):
 
 
 def portrait(nodes):
-    """Return the first picture of a viewer in notebook 03, else of any: it opens the index."""
-    stills = [
-        output.data["text/html"]
-        for node in nodes
-        for cell in node.cells
-        for output in cell.get("outputs", [])
-        if "pv-root" in output.get("data", {}).get("text/html", "")
+    """Return the widest picture of a viewer, which opens the index; nothing where there is none."""
+    pages = [
+        output.get("data", {}).get("text/html", "") for n in nodes for c in n.cells for output in c.get("outputs", [])
     ]
-    return re.search(r"<img .*?>", stills[0], re.DOTALL).group() if stills else ""
+    stills = [re.search(r"<img .*?base64,(.*?)\".*?>", page, re.DOTALL) for page in pages if "pv-root" in page]
+    # a PNG holds its width in bytes 16 to 19
+    return max(stills, key=lambda still: b64decode(still[1][:32])[16:20], default=[""])[0]
 
 
 def main(kind, executed, folder):
@@ -128,7 +127,7 @@ def main(kind, executed, folder):
         (folder / f"{path.stem}.html").write_text(page, encoding="utf-8")
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(DOCS / "templates"), autoescape=True)
     index = environment.get_template("index.html.j2")
-    picture = portrait(nodes[3:] + nodes)
+    picture = portrait(nodes[3:4])  # MLEM
     (folder / "index.html").write_text(index.render(kind=kind, course=course, picture=picture), encoding="utf-8")
     print(f"{len(paths)} {'decks' if kind == 'slides' else 'pages'} and {folder / 'index.html'}")
 

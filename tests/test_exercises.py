@@ -49,7 +49,7 @@ def test_a_stub_is_not_attempted_and_its_solution_is_right(path, stub, solution)
     assert verdict.status == "right", str(verdict)
 
 
-MODULES = ["evaluation", "mlem", "unet"]  # petcourse.exercises.*; their mistakes are in tests/mistakes_*.py
+MODULES = ["evaluation", "mlem", "simulation", "unet"]  # petcourse.exercises.*; their mistakes are in tests/mistakes_*.py
 
 
 @pytest.mark.parametrize("module", MODULES)
