@@ -102,7 +102,7 @@ def scaling(scale):
     right="a percentage says little before it says of what.",
 )
 def error_lowered(percent):
-    """Notebook 04: the mean squared error falls by 36 %; by how many per cent does its root fall?"""
+    """Notebook 04: the mean squared error falls by 36 %, and its root by how many per cent."""
     got, want = number(percent, "the percentage"), 100 * (1 - np.sqrt(1 - 0.36))
     for wrong, what, hint in (
         (36, "that is the squared error.", "squares fall faster than what is squared."),
