@@ -1,7 +1,7 @@
 """Fill build/usb, for a room with bad Wi-Fi: the course, wheels for its laptops, pages and heads (`make usb`).
 
 ``python scripts/usb.py linux windows macos 3.12`` names the systems and Pythons that the laptops have. How to install
-from it is in docs/offline.md, which goes with it as README.md.
+from it is in docs/usb.md, which goes with it as README.md.
 """
 
 import io
@@ -46,7 +46,7 @@ def main():
     course = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True).stdout
     with tarfile.open(fileobj=io.BytesIO(course)) as archive:
         archive.extractall(STICK / "petcourse", filter="data")
-    shutil.copy(ROOT / "docs/offline.md", STICK / "README.md")
+    shutil.copy(ROOT / "docs/usb.md", STICK / "README.md")
     for system in systems:
         for python in pythons:
             print(f"wheels for {system}, Python {python}", flush=True)
