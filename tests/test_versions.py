@@ -3,6 +3,7 @@
 The extras for GPUs are ranges only: no environment can hold more than one CuPy, so one list cannot name all three.
 """
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -70,13 +71,27 @@ def test_the_same_pythons_are_declared_chosen_and_tested():
     assert jobs["test"]["strategy"]["matrix"]["python"] == PYTHONS
 
 
-@pytest.mark.parametrize("path", ["environment.yml", "binder/environment.yml"])
+def test_the_remedy_in_the_cuda_environment_is_the_tested_tensorflow():
+    named = re.search(r"tensorflow\[and-cuda\]==([\d.]+)", (ROOT / "environment-cuda.yml").read_text())[1]
+    assert f"tensorflow=={named}" in (ROOT / "constraints.txt").read_text()
+
+
+def test_codespaces_installs_a_tested_python():
+    container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
+    assert container["image"].rpartition(":")[2] in PYTHONS
+    assert container["postCreateCommand"] == f"make setup PYTHON=python{container['image'].rpartition(':')[2]}"
+    assert all((ROOT / path).exists() for path in container["customizations"]["codespaces"]["openFiles"])
+
+
+@pytest.mark.parametrize("path", ["environment.yml", "environment-cuda.yml", "binder/environment.yml"])
 def test_conda_files_name_no_version_but_pythons(path):
     packages = yaml.safe_load((ROOT / path).read_text())["dependencies"]
     by_conda = [package for package in packages if isinstance(package, str)]
     by_pip = [line for package in packages if isinstance(package, dict) for line in package["pip"]]
     assert by_conda == ["python=3.12", "pip"]
-    assert all(re.fullmatch(r"--constraint constraints\.txt|--editable \.(\[test\])?", line) for line in by_pip)
+    assert all(
+        re.fullmatch(r"--constraint constraints\.txt|--editable \.(\[test(,cuda12)?\])?", line) for line in by_pip
+    )
 
 
 def test_binder_installs_from_the_same_list():
