@@ -16,10 +16,11 @@ fresh = rm -rf build/cache-$(1) && PETCOURSE_SIZE=$(1) PETCOURSE_CACHE="$(CURDIR
 RUN := $(or $(PETCOURSE_SIZE),full)$(if $(PETCOURSE_QUICK),-quick)
 EXECUTED := build/executed/$(RUN)
 COPIES := $(NOTEBOOKS:notebooks/%=$(EXECUTED)/%)
+API := scanner projector psf phantom simulation reconstruction viewer live sinogram figure dataset case unet metrics device cache size
 NPM := docs/node_modules/.package-lock.json
 
 .NOTPARALLEL:  # a notebook finds in the cache what those before it have computed
-.PHONY: help setup lab test test-full run site slides test-pages lint constraints clean
+.PHONY: help setup lab test test-full run times site api slides test-pages lint constraints clean
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
 
@@ -41,8 +42,15 @@ run: $(STAMP)  ## execute all notebooks anew, in order, at full size; copies and
 $(EXECUTED)/%.ipynb: notebooks/%.ipynb $(wildcard petcourse/*.*) | $(STAMP)
 	PETCOURSE_CACHE="$(CURDIR)/build/cache-$(RUN)" $(PY) -m benchmarks.notebooks $(EXECUTED) $<
 
+times: $(STAMP)  ## write what `make run` measured into README and the notebooks
+	$(PY) -m benchmarks.times build/executed/full
+
 site: $(COPIES) $(NPM)  ## every notebook, executed, as a page in build/site, which needs no network
 	$(PY) scripts/pages.py site $(EXECUTED) build/site
+	$(MAKE) api
+
+api: $(STAMP)  ## a page on each module that notebooks use, from its docstrings, in build/site/api
+	$(PY) -m pdoc --docformat numpy --output-directory build/site/api $(API:%=petcourse.%)
 
 slides: $(COPIES) $(NPM)  ## every notebook as a deck of slides in build/slides, which needs no network
 	$(PY) scripts/pages.py slides $(EXECUTED) build/slides

@@ -1,7 +1,7 @@
-"""Execute notebooks, each in a fresh process, and measure what they take: ``python -m benchmarks.notebooks FOLDER``.
+"""Execute notebooks and measure what they take: ``python -m benchmarks.notebooks FOLDER NOTEBOOK ...``.
 
-Executed copies are left in FOLDER, with seconds and memory in their metadata; a table of all of them is printed and
-kept there as ``notebooks.md``. Notebooks named behind the folder are executed, else those that it lacks are not.
+Each runs in a fresh process. Executed copies are left in FOLDER, with seconds and memory in their metadata; a table of
+all copies that lie there is printed and kept as ``notebooks.md``. `make run` calls it for every notebook in turn.
 Time is from the start of the kernel to its end; memory is that of the largest process, which is the kernel.
 """
 
@@ -15,8 +15,7 @@ from time import perf_counter
 import nbformat
 
 ROOT = Path(__file__).parents[1]
-# Twice the pixels, for figures fill a slide.
-KERNEL = ["--InlineBackend.figure_formats=retina"]
+KERNEL = ["--InlineBackend.figure_formats=retina"]  # twice the pixels, for figures fill a slide
 
 
 def execute(notebook, copy):

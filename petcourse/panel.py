@@ -107,6 +107,7 @@ def panel(volume, scale, title, cmap, bar, unit, group, outline=None):
         raise ValueError(f"cmaps names {cmap!r}, which Matplotlib does not have: try 'magma', 'Greys_r' or 'RdBu_r'.")
     lo, hi = scale
     low, high = float(volume.min()), float(volume.max())
+    big = max(abs(lo), abs(hi))
     return {
         "title": "" if title is None else str(title),
         "unit": str(unit or ""),
@@ -116,8 +117,8 @@ def panel(volume, scale, title, cmap, bar, unit, group, outline=None):
         "below": low < lo,
         "above": high > hi,
         # enough to tell one of 255 steps from the next
-        "digits": min(15, math.ceil(math.log10(255 * max(abs(lo), abs(hi)) / (hi - lo))) + 1),
-        "exact": volume.dtype.kind in "biu" and hi - lo <= 255 and (hi - lo) == int(hi - lo) and lo == int(lo),
+        "digits": min(15, math.ceil(math.log10(255 * (big / (hi - lo)))) + 1),
+        "exact": volume.dtype.kind in "biu" and hi - lo <= 255 and lo.is_integer() and hi.is_integer() and big < 2**53,
         "error": float(f"{(hi - lo) / 510:.2g}"),
         "bar": bool(unit) if bar is None else bool(bar),
         "outline": outline,
@@ -129,21 +130,23 @@ def panel(volume, scale, title, cmap, bar, unit, group, outline=None):
 def subtract(pair, volumes, columns):
     """Return the difference of two volumes, and append its title, unit, colours and range to the columns."""
     titles = [str(title) for title in columns["titles"]]
-    numbers = [k if isinstance(k, Integral) else titles.index(k) if k in titles else -1 for k in pair]
-    if len(numbers) != 2 or not all(0 <= k < len(volumes) for k in numbers):
+    pair = [titles.index(k) if isinstance(k, str) and k in titles else k for k in pair] if np.ndim(pair) == 1 else []
+    numbers = [int(k) for k in pair if isinstance(k, Integral) and 0 <= k < len(volumes)]
+    if len(pair) != 2 or len(set(numbers)) != 2:
         raise ValueError(
-            f"difference is {pair!r}, but two of {len(volumes)} volumes are wanted: "
-            "name them by number, or by title, such as difference=(0, 1)."
+            f"difference names {len(set(numbers))} of the {len(volumes)} volumes, but two different ones are wanted: "
+            "give their numbers or titles, such as difference=(0, 1)."
         )
     first, second = (volumes[k] for k in numbers)
-    if first.shape[1:] != second.shape[1:] or columns["units"][numbers[0]] != columns["units"][numbers[1]]:
+    units, masks = ([columns[name][k] for k in numbers] for name in ("units", "contours"))
+    frames = {len(first), len(second)}
+    if first.shape[1:] != second.shape[1:] or units[0] != units[1] or (len(frames) > 1 and 1 not in frames):
         raise ValueError(
-            f"the volumes of the difference have shapes {first.shape[1:]} and {second.shape[1:]} and units "
-            f"{columns['units'][numbers[0]]!r} and {columns['units'][numbers[1]]!r}, but equal ones are wanted: "
-            "choose volumes that can be subtracted."
+            f"the volumes of the difference have shapes {first.shape} and {second.shape} and units {units[0]!r} and "
+            f"{units[1]!r}, but equal ones are wanted: choose volumes that can be subtracted."
         )
     a, b = (columns["titles"][k] or f"volume {k}" for k in numbers)
-    new = {"titles": f"{a} − {b}", "cmaps": "RdBu_r", "units": columns["units"][numbers[0]], "colorbars": True}
+    new = {"titles": f"{a} − {b}", "cmaps": "RdBu_r", "units": units[0], "colorbars": True, "contours": masks[0]}
     out = np.subtract(first, second, dtype=np.result_type(first, second, np.float32))
     ends = [columns[name][k] for name in ("vmins", "vmaxs") for k in numbers]
     if None not in ends and np.abs(out).max() > max(ends) - min(ends):  # what is cut in the two is cut here as well
@@ -173,7 +176,8 @@ def codes(image, lo, hi):
     """Return an image or a volume as uint8: 0 at `lo`, 255 at `hi`, and the nearest step between."""
     level = image.astype(float)
     level -= lo
-    level *= 255 / (hi - lo)
+    level /= hi - lo
+    level *= 255
     return np.rint(level, out=level).clip(0, 255, out=level).astype(np.uint8)
 
 

@@ -18,12 +18,13 @@ const CSS = `
       --pv-faint: color-mix(in srgb, currentColor 25%, transparent); }
 .pv *, .pv *::before { box-sizing: border-box; }
 .pv [hidden] { display: none !important; }
-.pv-panels { display: grid; gap: 8px 0; }
+.pv-panels { display: grid; gap: 8px 0; justify-content: start; }
 /* Each panel takes its columns, picture and colour bar, from the grid: so all pictures are equally wide. */
 .pv-panel { display: grid; grid-column: span 2; grid-template-columns: subgrid; gap: 3px 0; padding-right: 12px; }
 .pv-title { font-weight: 600; text-align: center; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .pv-stage { grid-column: 1; position: relative; overflow: hidden; width: 100%; align-self: start; }
-.pv-stage > * { position: absolute; left: 0; top: 0; width: 100%; height: 100%; transform-origin: 0 0; }
+/* .pv as well: JupyterLab has a rule for every svg. */
+.pv .pv-stage > * { position: absolute; left: 0; top: 0; width: 100%; height: 100%; transform-origin: 0 0; }
 .pv-stage:has(:focus-visible) { outline: 2px solid var(--pv-accent); outline-offset: 1px; }
 .pv-image { cursor: crosshair; touch-action: pan-y; outline: none; }
 .pv-image:not([data-tool=value]) { touch-action: none; }
@@ -57,7 +58,7 @@ const CSS = `
 .pv-tools button:last-child { border-radius: 0 4px 4px 0; }
 .pv button[aria-pressed=true] { background: var(--pv-faint); font-weight: 600; }
 .pv-controls button { border-radius: 4px; padding: 2px 0; width: 26px; text-align: center; }
-.pv-chart { width: 100%; height: 150px; margin-top: 4px; fill: none; stroke-width: 1.5px; }
+.pv .pv-chart { width: 100%; height: 150px; margin-top: 4px; fill: none; stroke-width: 1.5px; }
 .pv-chart text { fill: currentColor; font-size: 11px; stroke: none; }
 .pv-chart .pv-axis { stroke: currentColor; stroke-width: 1px; opacity: 0.2; }
 .pv input[type=range] { appearance: none; -webkit-appearance: none; width: 100%; height: 20px; margin: 0; padding: 0;
@@ -373,6 +374,12 @@ function build(root, data, frames, outlines, changed = () => {}) {
     return panel.frames[frameOf(panel)][(z * height + y) * width + x];
   }
 
+  // The voxel at a place (row, column) of the picture.
+  function voxelAt(panel, [row, column]) {
+    const { height, width, at } = planeOf(panel);
+    return at(state.at[state.axis], clamp(Math.floor(row), 0, height - 1), clamp(Math.floor(column), 0, width - 1));
+  }
+
   // The voxel that is read: under the mouse, or else at the crosshair that was kept; in the slice that is shown.
   function pointed() {
     const panel = state.cursor?.panel ?? state.pinned;
@@ -393,7 +400,8 @@ function build(root, data, frames, outlines, changed = () => {}) {
         : shown && !circle ? valueText(panel, codeAt(panel, read.point)) : "";
       const [r, c] = shown ? place(read.point) : [];
       const [y, x] = [r + 0.5, c + 0.5]; // the voxel itself stays free
-      panel.cross(shown ? `M0 ${y}H${c}M${c + 1} ${y}H${width}M${x} 0V${r}M${x} ${r + 1}V${height}` : "");
+      panel.cross(shown && (state.pinned || state.tool === "value")
+        ? `M0 ${y}H${c}M${c + 1} ${y}H${width}M${x} 0V${r}M${x} ${r + 1}V${height}` : "");
     }
     const names = read?.point.map((k, i) => `${data.dims[i]} ${k}`);
     if (read && frameCount() > 1) names.push(`${data.frames.name} ${frameText()}`);
@@ -515,26 +523,22 @@ function build(root, data, frames, outlines, changed = () => {}) {
 
   // The one way to change what is seen.
   let seen = "";
-  function set(change) {
-    if (change.axis !== undefined) state.axis = clamp(change.axis, 0, data.axes.length - 1);
-    if (change.tool) state.tool = change.tool;
-    if (change.at) state.at = change.at;
-    if (change.slice !== undefined) state.at[state.axis] = clamp(change.slice, 0, count("slice") - 1);
-    if (change.frame !== undefined) state.frame = clamp(change.frame, 0, frameCount() - 1);
-    if (change.windows) state.windows = change.windows.map((window, i) => within(panels[i], window));
-    if (change.window) { // panels of one group have one scale
-      const { group } = panels[state.active];
-      const window = within(panels[state.active], change.window);
-      state.windows = state.windows.map((old, i) => (panels[i].group === group ? window : old));
-    }
-    const { axis, tool, at, frame, windows } = state;
-    const [before, now] = [seen, JSON.stringify([axis, tool, at, frame, windows])];
-    if (now === before) return;
+  function set({ axis = state.axis, tool = state.tool, at = state.at, frame = state.frame, slice, window, windows }) {
+    const turned = !seen || clamp(axis, 0, data.axes.length - 1) !== state.axis;
+    const other = turned || tool !== state.tool;
+    const { group } = panels[state.active]; // one scale for all panels of a group
+    const before = String(state.windows);
+    state.axis = clamp(axis, 0, data.axes.length - 1);
+    Object.assign(state, { tool, at: [...at], frame: clamp(frame, 0, frameCount() - 1) });
+    if (slice !== undefined) state.at[state.axis] = clamp(slice, 0, count("slice") - 1);
+    state.windows = panels.map((panel, i) =>
+      within(panel, (panel.group === group && window) || windows?.[i] || state.windows[i]));
+    const now = JSON.stringify([state.axis, tool, state.at, state.frame, state.windows]);
+    if (now === seen) return;
+    if (!seen || before !== String(state.windows)) colour();
     seen = now;
-    const [oldAxis, oldTool] = before ? JSON.parse(before) : [];
-    if (axis !== oldAxis || tool !== oldTool) startMark();
-    if (change.window || change.windows || !before) colour();
-    if (axis !== oldAxis) {
+    if (other) startMark();
+    if (turned) {
       Object.assign(state, { cursor: null, zoom: 1, left: 0, top: 0 });
       layout();
     } else update();
@@ -600,13 +604,6 @@ function build(root, data, frames, outlines, changed = () => {}) {
     return `M${c - rx} ${r}a${rx} ${ry} 0 1 0 ${2 * rx} 0a${rx} ${ry} 0 1 0 ${-2 * rx} 0`;
   }
 
-  // The code of the voxel at a place of the picture.
-  function codeIn(panel, [row, column]) {
-    const { height, width, at } = planeOf(panel);
-    const [r, c] = [clamp(Math.floor(row), 0, height - 1), clamp(Math.floor(column), 0, width - 1)];
-    return codeAt(panel, at(state.at[state.axis], r, c));
-  }
-
   // The codes of the voxels whose centre lies in the circle; at least the one at its centre.
   function inCircle(panel) {
     const { height, width, dy, dx } = planeOf(panel);
@@ -616,10 +613,10 @@ function build(root, data, frames, outlines, changed = () => {}) {
     for (let r = Math.max(0, Math.floor(row - down)); r < Math.min(height, row + down); r++) {
       for (let c = Math.max(0, Math.floor(column - across)); c < Math.min(width, column + across); c++) {
         const inside = ((r + 0.5 - row) * dy) ** 2 + ((c + 0.5 - column) * dx) ** 2 <= radius() ** 2;
-        if (inside) codes.push(codeIn(panel, [r, c]));
+        if (inside) codes.push(codeAt(panel, voxelAt(panel, [r, c])));
       }
     }
-    return codes.length ? codes : [codeIn(panel, [row, column])];
+    return codes.length ? codes : [codeAt(panel, voxelAt(panel, [row, column]))];
   }
 
   function drawProfile() {
@@ -628,17 +625,15 @@ function build(root, data, frames, outlines, changed = () => {}) {
     const shown = panels.filter((other) => other.unit === panel.unit && linked(other, panel));
     drawChart(chart, radius() || 1, shown.map((other) => {
       const codes = Array.from({ length: steps + 1 }, (_, k) =>
-        codeIn(other, from.map((start, i) => start + ((to[i] - start) * k) / steps)));
+        codeAt(other, voxelAt(other, from.map((start, i) => start + ((to[i] - start) * k) / steps))));
       const cropped = codes.some((code) => boundOf(other, code)) ? " (cut at its colour range)" : "";
       return { panel: other, title: nameOf(other) + cropped, values: codes.map((code) => valueOf(other, code)) };
     }));
   }
 
-  function pin(panel, [row, column]) {
-    const { height, width, at } = planeOf(panel);
-    const [r, c] = [clamp(Math.floor(row), 0, height - 1), clamp(Math.floor(column), 0, width - 1)];
+  function pin(panel, place) {
     Object.assign(state, { pinned: panel, cursor: null });
-    set({ at: at(state.at[state.axis], r, c) });
+    set({ at: voxelAt(panel, place) });
     readOut();
   }
 
@@ -734,9 +729,7 @@ function build(root, data, frames, outlines, changed = () => {}) {
       const now = placed(event);
       where.setAttribute("aria-live", "off");
       if (start) return drag[state.tool](start, now);
-      const { height, width, at } = planeOf(panel);
-      const [r, c] = [Math.min(Math.floor(now.place[0]), height - 1), Math.min(Math.floor(now.place[1]), width - 1)];
-      state.cursor = { panel, point: at(state.at[state.axis], r, c) };
+      state.cursor = { panel, point: voxelAt(panel, now.place) };
       readOut();
     });
     for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { start = null; });
@@ -793,7 +786,8 @@ async function render({ model, el }) {
   const bounds = () => model.get("_bounds").map(([below, above]) => ({ below, above }));
   const data = { ...model.get("_data"), frame: model.get("frame") };
   const viewer = build(root, data, gather(), data.outlines.map((_, i) => bytes(`_outline_${i}`)), (state, point) => {
-    model.set({ slice: state.at[state.axis], frame: state.frame, axis: state.axis, window: state.windows, cursor: point });
+    const { axis, at, frame, windows } = state;
+    model.set({ slice: at[axis], frame, axis, window: windows, cursor: point });
     model.save_changes();
   });
   const steer = () => viewer.set({ axis: model.get("axis"), slice: model.get("slice"), frame: model.get("frame"),
@@ -812,5 +806,5 @@ async function render({ model, el }) {
   return () => model.off("change", refresh);
 }
 
-export { add, addSvg, bytesOf, inflate, paint, pixelTable, show, ticksOf };
+export { CSS, add, addSvg, bytesOf, drawBar, inflate, paint, pixelTable, show, ticksOf, valueText };
 export default { render };

@@ -7,6 +7,7 @@ they load: fonts, MathJax and reveal.js from ``docs/node_modules`` (``npm ci``),
 import re
 import shutil
 import sys
+from base64 import b64decode
 from pathlib import Path
 
 import jinja2
@@ -30,6 +31,7 @@ SHARED = {
 }
 # The viewer's outputs carry HTML that works alone beside a live widget that does not.
 PRIORITY = ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/latex", "text/plain"]
+CONTROLS = "<p><em>Here the notebook has controls, which need a running kernel.</em></p>"
 
 
 def prepare(node):
@@ -56,6 +58,8 @@ def joined(outputs):
     for output in outputs:
         if out and output.get("name", 0) == out[-1].get("name", 1):
             out[-1].text += output.text
+        elif out and output.get("data") == out[-1].get("data") == {"text/html": CONTROLS}:
+            pass  # several controls, said once
         else:
             out.append(output)
     return out
@@ -63,7 +67,8 @@ def joined(outputs):
 
 def is_picture(output):
     data = output.get("data", {})
-    return any(kind.startswith("image/") for kind in data) or "pv-root" in data.get("text/html", "")
+    markup = data.get("text/html", "")  # a viewer, or a figure shown with its alt text
+    return any(kind.startswith("image/") for kind in data) or "pv-root" in markup or markup.startswith("<img ")
 
 
 def written(output):
@@ -78,7 +83,7 @@ def still(output):
     if "text/html" not in data:
         if "%|" in data.get("text/plain", ""):
             return None
-        data["text/html"] = "<p><em>Here the notebook has controls, which need a running kernel.</em></p>"
+        output.data = {"text/html": CONTROLS}
     return output
 
 
@@ -94,15 +99,13 @@ def summary(path, node):
 
 
 def portrait(nodes):
-    """Return the first picture of a viewer in notebook 03, else of any: it opens the index."""
-    stills = [
-        output.data["text/html"]
-        for node in nodes
-        for cell in node.cells
-        for output in cell.get("outputs", [])
-        if "pv-root" in output.get("data", {}).get("text/html", "")
+    """Return the widest picture of a viewer, which opens the index; nothing where there is none."""
+    pages = [
+        output.get("data", {}).get("text/html", "") for n in nodes for c in n.cells for output in c.get("outputs", [])
     ]
-    return re.search(r"<img .*?>", stills[0], re.DOTALL).group() if stills else ""
+    stills = [re.search(r"<img .*?base64,(.*?)\".*?>", page, re.DOTALL) for page in pages if "pv-root" in page]
+    # a PNG holds its width in bytes 16 to 19
+    return max(stills, key=lambda still: b64decode(still[1][:32])[16:20], default=[""])[0]
 
 
 def main(kind, executed, folder):
@@ -112,7 +115,7 @@ def main(kind, executed, folder):
             target = folder / "shared" / (origin.name if origin != DOCS else "") / source.relative_to(origin)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target)
-    paths = sorted(executed.glob("*.ipynb"))
+    paths = [path for path in sorted(executed.glob("*.ipynb")) if (DOCS.parent / "notebooks" / path.name).exists()]
     nodes = [prepare(nbformat.read(path, as_version=4)) for path in paths]
     course = [summary(path, node) for path, node in zip(paths, nodes, strict=True)]
     exporter = (SlidesExporter if kind == "slides" else HTMLExporter)(
@@ -125,7 +128,7 @@ def main(kind, executed, folder):
         (folder / f"{path.stem}.html").write_text(page, encoding="utf-8")
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(DOCS / "templates"), autoescape=True)
     index = environment.get_template("index.html.j2")
-    picture = portrait(nodes[3:] + nodes)
+    picture = portrait(nodes[3:4])  # MLEM
     (folder / "index.html").write_text(index.render(kind=kind, course=course, picture=picture), encoding="utf-8")
     print(f"{len(paths)} {'decks' if kind == 'slides' else 'pages'} and {folder / 'index.html'}")
 

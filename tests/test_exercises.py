@@ -49,7 +49,8 @@ def test_a_stub_is_not_attempted_and_its_solution_is_right(path, stub, solution)
     assert verdict.status == "right", str(verdict)
 
 
-MODULES = ["mlem"]  # petcourse.exercises.*; their mistakes are in tests/mistakes_*.py
+# petcourse.exercises.*; their mistakes are in tests/mistakes_*.py
+MODULES = ["data", "evaluation", "hardware", "mlem", "simulation", "unet"]
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -18,6 +18,7 @@ from hypothesis.extra import numpy as arrays
 
 import petcourse
 from petcourse import viewer
+from petcourse.picture import borders
 from petcourse.viewer import volshow
 
 VOLUME = np.arange(5 * 4 * 3, dtype=np.float32).reshape(5, 4, 3)
@@ -48,8 +49,12 @@ REALS = arrays.arrays(
 )
 
 
+def shown_at_all(volume):
+    return np.abs(volume.astype(float)).max() <= np.finfo(float).max / 2
+
+
 @settings(max_examples=60, deadline=None)
-@given(REALS.filter(lambda v: np.abs(v.astype(float)).max() <= np.finfo(float).max / 2))
+@given(REALS.filter(shown_at_all))
 def test_values_survive_to_the_stated_error(volume):
     panel = data_of(volshow(volume))["panels"][0]
     want = volume.astype(float).reshape(panel["shape"])
@@ -61,10 +66,53 @@ def test_values_survive_to_the_stated_error(volume):
     assert np.abs(got - want).max() <= bound * (1 + 1e-9) + 1e-12 * np.abs(want).max()
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_panels_of_one_unit_share_a_scale_and_each_keeps_its_values(data):
+    shape = data.draw(arrays.array_shapes(min_dims=3, max_dims=3, max_side=4))
+    kind = st.sampled_from([np.float32, np.float64, np.int16, np.bool_])
+    volumes = data.draw(st.lists(arrays.arrays(kind, shape).filter(shown_at_all), min_size=1, max_size=4))
+    units = [data.draw(st.sampled_from(["kBq/mL", "1/cm", None])) for _ in volumes]
+    try:
+        panels = data_of(volshow(volumes, units=units))["panels"]
+    except ValueError as error:  # a constant at the very end of the floats
+        assert "the upper end must lie above" in str(error)
+        return
+    for panel, volume, unit in zip(panels, volumes, units, strict=True):
+        like = [v.astype(float) for v, u in zip(volumes, units, strict=True) if v is volume or (u and u == unit)]
+        assert panel["lo"] == min(v.min() for v in like)
+        assert panel["hi"] == max(v.max() for v in like) or panel["lo"] == max(v.max() for v in like)
+        first = next(i for i, u in enumerate(units) if volumes[i] is volume or (u and u == unit))
+        assert panel["group"] == first
+        error = np.abs(values_of(panel)[0] - volume.astype(float)).max()
+        assert error <= panel["error"] * 1.05 + 1e-12 * max(abs(panel["lo"]), abs(panel["hi"]))
+
+
 def test_values_beyond_the_range_are_marked():
     panel = data_of(volshow(VOLUME, vmins=10, vmaxs=20))["panels"][0]
     assert (panel["lo"], panel["hi"], panel["below"], panel["above"]) == (10, 20, True, True)
     np.testing.assert_allclose(values_of(panel)[0], VOLUME.clip(10, 20), atol=10 / 510 + 1e-6)
+
+
+def test_large_integers_are_not_called_exact():
+    exact = [data_of(volshow(np.arange(8).reshape(2, 2, 2) + far))["panels"][0]["exact"] for far in (0, 2**40, 2**60)]
+    assert exact == [True, True, False]
+
+
+def test_the_least_floats_are_told_apart():
+    panel = data_of(volshow(VOLUME.astype(float) * 5e-324))["panels"][0]
+    np.testing.assert_array_equal(codes_of(panel)[0], np.rint(VOLUME / 59 * 255))
+
+
+def test_a_difference_is_a_panel_more():
+    shown = data_of(volshow({"a": MOVIE, "b": VOLUME}, units="mm", difference=("a", "b"), contours=VOLUME > 9))
+    panel = shown["panels"][2]
+    assert (panel["title"], panel["unit"], panel["bar"], shown["ncols"]) == ("a − b", "mm", True, 3)
+    assert (panel["lo"], panel["hi"]) == (-1, 1)
+    np.testing.assert_allclose(values_of(panel), MOVIE - VOLUME, atol=1 / 255)
+    assert len(shown["outlines"]) == 1 and [p["outline"] for p in shown["panels"]] == [0, 0, 0]
+    whole = data_of(volshow([VOLUME > 3, VOLUME > 1], difference=(0, 1)))["panels"][2]
+    np.testing.assert_allclose(values_of(whole)[0].min(), -1, atol=1e-9)  # booleans are subtracted as numbers
 
 
 @pytest.mark.parametrize("constant", [0, 7, -3.5, True])
@@ -129,6 +177,35 @@ def test_the_picture_shows_the_middle_slice_of_the_last_frame_in_its_colours():
     picture = picture_of(volshow(volume, cmaps="viridis"))
     middle = picture[picture.shape[0] // 2, picture.shape[1] // 2, :3]
     np.testing.assert_allclose(middle, matplotlib.colormaps["viridis"](0.5)[:3], atol=1 / 128)
+
+
+def test_contours_are_drawn_in_the_picture_along_the_sides_of_voxels():
+    labels = np.array([[0, 1, 1], [0, 1, 2]])
+    lines = {tuple(line.ravel()) for line in borders(labels)}
+    assert lines == {
+        (0.5, -0.5, 1.5, -0.5),
+        (1.5, -0.5, 2.5, -0.5),
+        (1.5, 0.5, 2.5, 0.5),
+        (0.5, 1.5, 1.5, 1.5),
+        (1.5, 1.5, 2.5, 1.5),
+        (0.5, -0.5, 0.5, 0.5),
+        (0.5, 0.5, 0.5, 1.5),
+        (1.5, 0.5, 1.5, 1.5),
+        (2.5, -0.5, 2.5, 0.5),
+        (2.5, 0.5, 2.5, 1.5),
+    }
+    volume = np.zeros((5, 6, 6))
+    plain, outlined = (picture_of(volshow(volume, contours=mask)) for mask in (None, volume == 0))
+    assert (plain != outlined).any() and plain.shape == outlined.shape
+
+
+@pytest.mark.parametrize("shape", [(40, 4, 200), (5, 200, 4), (1, 1, 1)])
+@pytest.mark.parametrize("n", [1, 8])
+def test_a_picture_of_any_shape_can_be_made(shape, n):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        picture = picture_of(volshow([np.zeros(shape)] * n, titles="volume", colorbars=True))
+    assert min(picture.shape[:2]) > 40
 
 
 class Tags(HTMLParser):
@@ -246,9 +323,34 @@ def broken(value):
         ([VOLUME], {"voxel": (2, np.nan, 2)}, "above 0 mm"),
         ([VOLUME], {"voxel": ("a", "b", "c")}, r"voxel is \('a', 'b', 'c'\), but three sizes.*try"),
         ([VOLUME], {"voxel": 2}, "voxel is 2, but three sizes"),
+        ([VOLUME], {"contours": VOLUME}, r"contour over volume 0 is of type float32 .* wanted: give a mask"),
+        ([VOLUME], {"contours": VOLUME[0] > 3}, r"shape \(4, 3\), but booleans or labels .* \(5, 4, 3\)"),
+        ([VOLUME, VOLUME], {"contours": [VOLUME > 3]}, "contours has 1 entries for 2 volumes"),
+        ([VOLUME], {"contours": VOLUME.astype(int) - 1}, "contour over volume 0 .* labels 0 to 255"),
+        ([VOLUME], {"contours": VOLUME.astype(int) * 5}, "contour over volume 0 .* labels 0 to 255"),
+        ([VOLUME], {"contours": "lesion"}, "contour over volume 0 is of type <U6"),
+        ([VOLUME, VOLUME], {"difference": (0, 2)}, "difference names 1 of the 2 volumes"),
+        ([VOLUME, VOLUME], {"difference": (0, -1)}, "difference names 1 of the 2 volumes"),
+        ([VOLUME, VOLUME], {"difference": (1, 1)}, "difference names 1 of the 2 volumes"),
+        ([VOLUME, VOLUME], {"difference": ("a", "b")}, "difference names 0 of the 2 volumes"),
+        ([VOLUME, VOLUME], {"difference": (0, 1, 1)}, "difference names 2 of the 2 volumes"),
+        ([VOLUME, VOLUME], {"difference": (VOLUME, VOLUME)}, "difference names 0"),
+        ([VOLUME, VOLUME], {"difference": 1}, "difference names 0"),
+        ([VOLUME, VOLUME[:, 1:]], {"difference": (0, 1)}, r"shapes \(1, 5, 4, 3\) and \(1, 5, 3, 3\)"),
+        ([VOLUME, VOLUME], {"difference": (0, 1), "units": ["mm", "cm"]}, "units 'mm' and 'cm', but equal"),
+        ([MOVIE, np.stack([VOLUME] * 3)], {"difference": (0, 1)}, r"shapes \(2, 5, 4, 3\) and \(3, 5, 4, 3\)"),
+        (MOVIE, {"frames": {"FWHM": [1]}}, "frames is .* one name and 2 labels"),
+        (MOVIE, {"frames": {"FWHM": "ab"}}, "frames is .* one name and 2 labels"),
+        (MOVIE, {"frames": {"FWHM": 2}}, "frames is .* one name and 2 labels"),
+        (MOVIE, {"frames": {}}, "frames is {}"),
+        (MOVIE, {"frames": ["a", "b"]}, "frames is .* try frames="),
+        ([VOLUME], {"slices": ("plane", "angle")}, "slices is .* one name or three"),
+        ([VOLUME], {"slices": ("plane", "angle", 3)}, "slices is .* one name or three"),
+        ([VOLUME], {"slices": 3}, "slices is 3, but one name or three"),
     ],
 )
-def test_what_cannot_be_shown_truly_is_refused_in_a_sentence(volumes, options, message):
+@pytest.mark.parametrize("live", [False, True])
+def test_what_cannot_be_shown_truly_is_refused_in_a_sentence(volumes, options, message, live):
     with pytest.raises(ValueError, match=message) as error:
-        volshow(volumes, **options)
+        volshow(volumes, **options, live=live)
     assert "\n" not in str(error.value) and str(error.value).endswith(".")

@@ -295,7 +295,16 @@ def test_jupyterlab_saved_and_run(chromium, lab):
             page.keyboard.press(key)
             assert int(slider.input_value()) == want
         assert all((browser.pixels(page, i) != before[i]).any() for i in range(3))
-        page.locator("canvas.pv-image").first.hover()
+        page.get_by_role("button", name="coronal").focus()
+        for key in ("Enter", "Tab", "Space"):
+            page.keyboard.press(key)
+        assert page.get_by_role("button", pressed=True).all_inner_texts() == ["sagittal", "value"]
+        canvas = page.locator("canvas.pv-image").first
+        canvas.focus()
+        for key in ("ArrowLeft", "ArrowUp", "PageUp"):
+            page.keyboard.press(key)
+        assert page.locator(".pv-where").inner_text() == "z 2, y 6, x 6"
+        canvas.hover()
         browser.screenshot(page, "viewer_lab")
         page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
         page.wait_for_selector("body[data-jp-theme-light='false']", state="attached")

@@ -1,0 +1,37 @@
+"""Figures with words for those who cannot see them."""
+
+import base64
+import html
+import io
+
+
+def show(figure, alt):
+    """Show a Matplotlib figure in the notebook, with its alt text, and close it.
+
+    Jupyter shows a figure as a bare picture, and has no place for a text beside it; an HTML image has.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    alt : str
+        What the figure shows, in a sentence, for a reader who hears it.
+
+    Raises
+    ------
+    ValueError
+        If there is no text.
+    """
+    import matplotlib.pyplot as plt
+    from IPython.display import HTML, display
+
+    if not isinstance(alt, str) or not alt.strip():
+        raise ValueError(f"alt is {alt!r}, but a sentence is wanted that says what the figure shows: write one.")
+    png = io.BytesIO()
+    figure.savefig(png, dpi=2 * figure.dpi, bbox_inches="tight")
+    plt.close(figure)  # or the notebook shows it once more
+    data = png.getvalue()
+    # the file has two pixels for each of the page's
+    width, height = (int.from_bytes(data[k : k + 4], "big") // 2 for k in (16, 20))
+    code = base64.b64encode(data).decode()
+    size = f'width="{width}" height="{height}" style="max-width: 100%; height: auto"'
+    display(HTML(f'<img alt="{html.escape(alt)}" {size} src="data:image/png;base64,{code}">'))
