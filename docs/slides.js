@@ -1,5 +1,4 @@
 // Starts reveal.js, and lays out each slide as it is shown: pictures as large as can be, words that fit.
-const WIDTHS = [860, 720, 600, 500, 400]; // in which a viewer is laid out before it is enlarged
 const page = document.documentElement.dataset;
 
 // The picture stands below the words or beside them: where it becomes larger.
@@ -27,17 +26,17 @@ function arrange(slide, beside) {
   return larger * scale ** 2; // small words are a price
 }
 
-// A viewer keeps its proportions of letters to pictures: where letters would be small, it is laid out narrower.
+// Lays a viewer out narrower than a slide, so that its letters grow as well, and zooms it to fill its place.
 function enlarge(root) {
   const { clientWidth, clientHeight } = root.closest(".output");
-  const area = WIDTHS.map((width) => {
-    root.style.cssText = `width: ${width}px; zoom: 1; position: absolute; visibility: hidden`;
-    const { offsetWidth, offsetHeight } = root.querySelector(".pv");
-    return { width: offsetWidth + 1, zoom: Math.min(clientWidth / (offsetWidth + 1), clientHeight / offsetHeight) };
-  });
-  const { width, zoom } = area.find(({ zoom }) => zoom > 1.3) ?? area.at(-1);
-  root.style.cssText = `width: ${width}px; zoom: ${zoom}`;
-  return width * zoom / 400;
+  const grid = root.querySelector(".pv-panels");
+  const columns = grid ? getComputedStyle(grid).gridTemplateColumns.split(" ").length / 2 : 4;
+  root.style.cssText = `width: ${Math.max(500, Math.min(860, 300 * columns))}px; zoom: 1`;
+  const { offsetWidth, offsetHeight } = root.querySelector(".pv");
+  if (!offsetHeight) return 0; // not on this slide
+  root.style.width = `${offsetWidth + 1}px`;
+  root.style.zoom = Math.min(clientWidth / (offsetWidth + 1), clientHeight / offsetHeight);
+  return root.getBoundingClientRect().width / 400;
 }
 
 Reveal.initialize({
@@ -53,13 +52,21 @@ Reveal.initialize({
   keyboard: { 68: () => (page.theme = page.theme === "dark" ? "light" : "dark") }, // D
   plugins: [RevealNotes],
 });
+
+const fitShown = () => (Reveal.isPrintView() ? Reveal.getSlides() : [Reveal.getCurrentSlide()]).forEach(fit);
 Reveal.on("ready", () => {
-  fit(Reveal.getCurrentSlide());
-  // Formulas and viewers come to life later, and then take another room.
-  MathJax.startup.promise.then(() => fit(Reveal.getCurrentSlide()));
+  fitShown();
+  MathJax.startup.promise.then(fitShown);
+  // A viewer comes to life later, and changes its height with what the speaker chooses in it.
+  const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => enlarge(target.closest(".pv-root"))));
   for (const root of document.querySelectorAll(".pv-root")) {
-    new MutationObserver(() => fit(Reveal.getCurrentSlide())).observe(root, { childList: true });
+    const alive = () => {
+      root.querySelectorAll(".pv").forEach((view) => sizes.observe(view));
+      fitShown();
+    };
+    alive();
+    new MutationObserver(alive).observe(root, { childList: true });
   }
 });
-Reveal.on("slidechanged", ({ currentSlide }) => fit(currentSlide));
-Reveal.on("pdf-ready", () => Reveal.getSlides().forEach(fit));
+Reveal.on("slidechanged", fitShown);
+Reveal.on("pdf-ready", fitShown);

@@ -23,7 +23,7 @@ if not PAGES or not DECKS:
     npm = "" if shutil.which("npm") else ", which wants npm"
     pytest.skip(f"no pages or slides in build: make test-pages{npm}", allow_module_level=True)
 
-pages = pytest.mark.parametrize("path", PAGES, ids=lambda path: f"page-{path.stem}")
+SCREENS.mkdir(parents=True, exist_ok=True)
 decks = pytest.mark.parametrize("path", DECKS, ids=lambda path: f"deck-{path.stem}")
 themes = pytest.mark.parametrize("theme", ["light", "dark"])
 both = pytest.mark.parametrize("path", [*PAGES, *DECKS], ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -68,7 +68,6 @@ def alive(page, scope="document"):
 
 
 def screenshot(page, name, **options):
-    SCREENS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENS / f"{name}.png", **options)
 
 
@@ -169,6 +168,16 @@ def test_overflow_is_noticed(visit):
     assert "slide" in page.evaluate(OVERFLOW)
 
 
+def test_a_viewer_stays_on_its_slide_whatever_is_chosen_in_it(visit):
+    page = visit(SLIDES / "01_data.html", "#/2")
+    alive(page)
+    for name in ("coronal", "profile"):
+        page.locator(".present").get_by_role("button", name=name).click()
+        page.wait_for_timeout(200)
+        assert page.evaluate(OVERFLOW) == []
+    screenshot(page, "slides_viewer_profile")
+
+
 def test_folded_code_opens_over_its_slide_and_stays_on_it(visit):
     page = visit(SLIDES / "02_simulation.html", "#/0/1")
     page.locator(".present summary").first.click()
@@ -181,10 +190,8 @@ def test_folded_code_opens_over_its_slide_and_stays_on_it(visit):
 @decks
 def test_every_section_has_a_note_that_only_the_speaker_sees(visit, path):
     page = visit(path)
-    sections = page.locator(".slides > section").evaluate_all(
-        "all => all.map(s => s.querySelectorAll('aside.notes').length)"
-    )
-    assert all(sections[:-1])  # the last is the summary
+    sections = page.locator(".slides > section:not(:has(aside.notes))").locator("h1, h2").all_text_contents()
+    assert set(sections) <= {"Exercises", "In this notebook", "What next"}
     assert page.locator("aside.notes:visible").count() == 0
 
 
@@ -202,9 +209,14 @@ def test_a_deck_prints_a_sheet_for_each_slide(visit):
     page = visit(SLIDES / "01_data.html", "?print-pdf")
     alive(page)
     page.wait_for_selector(".pdf-page .pv")
-    assert page.locator(".pdf-page").count() == slides
-    page.wait_for_timeout(300)
-    page.pdf(path=SCREENS / "slides_01_data.pdf", prefer_css_page_size=True, print_background=True)
+    page.wait_for_timeout(300)  # for the layout of all slides
+    sheets = page.locator(".pdf-page > section").evaluate_all(
+        "all => all.map(s => [s.parentElement.offsetTop, s.scrollHeight <= s.clientHeight, getComputedStyle(s).paddingLeft])"
+    )
+    assert sheets == [[719 * k, True, "56px"] for k in range(slides)]
+    printed = page.pdf(prefer_css_page_size=True, print_background=True)
+    (SCREENS / "slides_01_data.pdf").write_bytes(printed)
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == slides
 
 
 # The worst contrast of words to what lies behind them, as WCAG 2 defines it, and whose it is.
