@@ -13,14 +13,15 @@ PYTEST := $(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=1
 fresh = rm -rf build/cache-$(1) && PETCOURSE_SIZE=$(1) PETCOURSE_CACHE="$(CURDIR)/build/cache-$(1)"
 
 # Executed copies of the notebooks, each made once, whoever asks for it: `make run`, `make site` or `make slides`.
-RUN := $(or $(PETCOURSE_SIZE),full)$(if $(PETCOURSE_QUICK),-quick)
+SIZE := $(or $(PETCOURSE_SIZE),full)
+RUN := $(SIZE)$(if $(PETCOURSE_QUICK),-quick)
 EXECUTED := build/executed/$(RUN)
 COPIES := $(NOTEBOOKS:notebooks/%=$(EXECUTED)/%)
 API := scanner projector psf phantom simulation reconstruction viewer live sinogram figure dataset case unet metrics device cache size
 NPM := docs/node_modules/.package-lock.json
 
 .NOTPARALLEL:  # a notebook finds in the cache what those before it have computed
-.PHONY: help setup lab test test-full run times site api slides test-pages lint constraints clean
+.PHONY: help setup lab test test-full run times site api slides usb address test-pages lint constraints clean
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
 
@@ -40,7 +41,7 @@ run: $(STAMP)  ## execute all notebooks anew, in order, at full size; copies and
 	$(MAKE) $(COPIES)
 
 $(EXECUTED)/%.ipynb: notebooks/%.ipynb $(wildcard petcourse/*.*) | $(STAMP)
-	PETCOURSE_CACHE="$(CURDIR)/build/cache-$(RUN)" $(PY) -m benchmarks.notebooks $(EXECUTED) $<
+	PETCOURSE_SIZE=$(SIZE) PETCOURSE_CACHE="$(CURDIR)/build/cache-$(RUN)" $(PY) -m benchmarks.notebooks $(EXECUTED) $<
 
 times: $(STAMP)  ## write what `make run` measured into README and the notebooks
 	$(PY) -m benchmarks.times build/executed/full
@@ -57,6 +58,16 @@ slides: $(COPIES) $(NPM)  ## every notebook as a deck of slides in build/slides,
 
 test-pages: slides site  ## look at them in a browser; pictures of all in build/screens
 	$(PY) -m pytest tests/test_pages_browser.py $(ARGS)
+
+SYSTEMS := linux windows macos
+PYTHONS := 3.12
+usb: $(STAMP)  ## course and wheels for a USB stick in build/usb (for others: make usb SYSTEMS=windows PYTHONS="3.11 3.12")
+	$(PY) -m pip install --quiet uv
+	$(PY) scripts/usb.py $(SYSTEMS) $(PYTHONS)
+
+address:  ## write where the course lives into README's badges and the notebooks (make address REPOSITORY=somebody/petcourse)
+	@echo "$(REPOSITORY)" | grep -qx '[A-Za-z0-9-]*/[A-Za-z0-9._-]*' || { echo "name it: make address REPOSITORY=somebody/petcourse" >&2; exit 1; }
+	sed -i.bak 's#OWNER/petcourse#$(REPOSITORY)#g' README.md notebooks/*.ipynb && rm README.md.bak notebooks/*.bak
 
 $(NPM): docs/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is wanted, which fetches reveal.js and MathJax: install Node.js 18 or newer." >&2; exit 1; }

@@ -14,6 +14,9 @@ from time import perf_counter
 
 import nbformat
 
+from petcourse.probes import available_cores
+from petcourse.size import course_size
+
 ROOT = Path(__file__).parents[1]
 KERNEL = ["--InlineBackend.figure_formats=retina"]  # twice the pixels, for figures fill a slide
 
@@ -31,7 +34,7 @@ def execute(notebook, copy):
     unit = 1 if platform.system() == "Darwin" else 1024  # of ru_maxrss: bytes on macOS, kilobytes on Linux
     took = {"seconds": round(perf_counter() - start), "memory_GB": round(usage.ru_maxrss * unit / 1e9, 1)}
     node = nbformat.read(copy, as_version=4)
-    node.metadata["petcourse"] = took | {"cores": os.cpu_count(), "size": os.environ.get("PETCOURSE_SIZE") or "full"}
+    node.metadata["petcourse"] = took | {"cores": available_cores(), "size": course_size()[0]}
     nbformat.write(node, copy)
 
 

@@ -10,13 +10,10 @@ import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil
-
 from petcourse import __version__, drivers
-from petcourse.probes import ask, available_cores, free_memory, processor, said, system
+from petcourse.probes import ask, available_cores, memory, processor, said, system
 
 LIMIT = 30  # seconds that a driver or a library may take; TensorFlow's import takes 3 to 10
-CGROUP = Path("/sys/fs/cgroup")
 
 
 class Line(NamedTuple):
@@ -92,24 +89,19 @@ def _system():
 
 
 def _cores():
-    cores, limit = available_cores(), CGROUP / "cpu.max"
-    quota, period = limit.read_text().split() if limit.exists() else ("max", "1")
-    granted = cores if quota == "max" else int(quota) / int(period)
-    if granted < cores:
-        threads = max(1, int(granted))
-        return "slow", f"{cores}, but the container's limit is {granted:g}", f"Projector(scanner, threads={threads})"
+    cores = available_cores()
     if cores == 1:
         return "slow", "1, and the projector can use many", "docker run --cpus=4 ...  (or another machine)"
     return "ok", f"{cores} of {processor()}"
 
 
 def _memory():
-    free = free_memory() / 1e9
-    text = f"{free:.1f} GB free of {psutil.virtual_memory().total / 1e9:.1f} GB"
-    if free >= 2.5:
+    total, free = memory()
+    text = f"{free / 1e9:.1f} GB free of {total / 1e9:.1f} GB"
+    if free >= 2.5e9:
         return "ok", text
-    advice = "close other programs and notebooks" if free < 1 else "export PETCOURSE_SIZE=small"
-    return "missing" if free < 1 else "slow", f"{text}: a whole scanner takes 2.5 GB, a small one 1 GB", advice
+    advice = "close other programs and notebooks" if free < 1e9 else "export PETCOURSE_SIZE=small"
+    return "missing" if free < 1e9 else "slow", f"{text}: a whole scanner takes 2.5 GB, a small one 1 GB", advice
 
 
 def _disk(told):

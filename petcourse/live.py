@@ -3,6 +3,8 @@
 It needs a kernel. What should outlive the kernel is shown by `LiveViewer.still`, the same viewer without one.
 """
 
+import math
+from html import escape
 from pathlib import Path
 
 import anywidget
@@ -107,7 +109,21 @@ class LiveViewer(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **options):
         """As a widget, and for whoever cannot show one as it stands now: an exported page, a slide."""
         data, metadata = super()._repr_mimebundle_(**options)
-        return {**data, "text/html": self.still()._repr_html_()}, metadata
+        try:
+            html = self.still()._repr_html_()
+        except ValueError as error:  # too large to be stored: the widget can be, so it is shown, and the reader told
+            html = f"<p>Not stored, for {escape(str(error))}</p>"
+        return {**data, "text/html": html}, metadata
+
+    @traitlets.validate("window")
+    def _check_window(self, proposal):
+        window = proposal["value"]
+        good = len(window) == len(self._volumes) and all(
+            len(ends) == 2 and -math.inf < ends[0] < ends[1] < math.inf for ends in window
+        )
+        if not good:
+            raise ValueError(f"window is {window!r}, but a lower and a higher end for each of the panels are wanted.")
+        return window
 
     def _check(self, panel, volume):
         titles = [p["title"] for p in self._data["panels"]]

@@ -11,7 +11,7 @@ import os
 import numpy as np
 
 from petcourse.device import module_of
-from petcourse.probes import free_memory
+from petcourse.probes import memory
 
 # With CuPy installed PyLops would load all of CUDA's libraries, and fail where one is missing: nothing here needs them.
 os.environ.setdefault("CUPY_PYLOPS", "0")
@@ -180,5 +180,5 @@ def require_memory(needed, what, xp=np):
 def free_bytes(xp):
     """Free memory of the computer (``numpy``) or of the GPU (``cupy``), with what CuPy holds in store, in bytes."""
     if xp is None or xp is np:
-        return free_memory()
+        return memory()[1]
     return xp.cuda.runtime.memGetInfo()[0] + xp.get_default_memory_pool().free_bytes()

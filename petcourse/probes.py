@@ -16,6 +16,7 @@ from time import monotonic
 import psutil
 
 VISIBLE = ("HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")  # NVIDIA heeds the last one only
+PROC, CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
 
 
 def nvidia():
@@ -106,8 +107,15 @@ def system():
 
 
 def available_cores():
-    """Number of processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    """Number of processor cores that this process may keep busy: no more than its container has a share of."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    for group in control_groups("cpu"):
+        quota, period = (_read(group / "cpu.max") or "max 1").split()  # cgroup v2, and below v1
+        if quota == "max":
+            quota, period = _read(group / "cpu.cfs_quota_us") or "-1", _read(group / "cpu.cfs_period_us") or "1"
+        if int(quota) > 0:
+            cores = min(cores, max(1, int(quota) // int(period)))
+    return cores
 
 
 def processor():
@@ -118,16 +126,38 @@ def processor():
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def free_memory():
-    """Bytes of memory that are free: on the machine, or under a container's limit (cgroup v2) if that is less."""
-    free = psutil.virtual_memory().available
-    group = Path("/sys/fs/cgroup")
-    if (group / "memory.stat").exists() and (group / "memory.max").exists():
-        limit = (group / "memory.max").read_text().strip()
-        cache = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())["inactive_file"]
-        if limit != "max":  # what is only a copy of a file gives way when memory is needed
-            free = min(free, int(limit) - int((group / "memory.current").read_text()) + int(cache))
-    return free
+def memory():
+    """Bytes of memory that this process may have, and those still free: the least of machine, container and ulimit."""
+    machine = psutil.virtual_memory()
+    bounds = [(machine.total, machine.available)]
+    for group in control_groups("memory"):
+        stat = dict(line.split() for line in (_read(group / "memory.stat") or "").splitlines())
+        for limit, current, cache in (
+            ("memory.max", "memory.current", "inactive_file"),  # cgroup v2
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),  # v1
+        ):
+            most = _read(group / limit) or "max"
+            if most != "max":  # what is only a copy of a file gives way when memory is needed
+                bounds.append((int(most), int(most) - int(_read(group / current)) + int(stat.get(cache, 0))))
+    if hasattr(psutil, "RLIMIT_AS"):  # Linux's `ulimit -v`, which counts addresses, used or not
+        process = psutil.Process()
+        most, _ = process.rlimit(psutil.RLIMIT_AS)
+        if most != psutil.RLIM_INFINITY:
+            bounds.append((most, most - process.memory_info().vms))
+    return tuple(map(min, zip(*bounds, strict=True)))
+
+
+def control_groups(controller):
+    """Folders where Linux keeps the limits of this process: of its container, service or user, the innermost first."""
+    folders = []
+    for line in (_read(PROC / "self/cgroup") or "").splitlines():
+        _, controllers, name = line.split(":", 2)
+        if controllers and controller not in controllers.split(","):
+            continue
+        root = CGROUP / controller if controllers else CGROUP  # v1 has a tree for each controller, v2 one for all
+        inside = root / name.lstrip("/")  # in a container the outer part may be missing: then its root is its group
+        folders += [folder for folder in (inside, *inside.parents) if folder.is_relative_to(root)]
+    return folders
 
 
 def tell(name):

@@ -1,14 +1,54 @@
-"""The size at which the course runs: one place decides, and every notebook says which it is."""
+"""The size at which the course runs: one place decides, and every notebook says which it is, and why."""
 
 import os
 
+from petcourse.device import choose
+from petcourse.drivers import MLEM
+from petcourse.probes import available_cores, memory
 from petcourse.scanner import Scanner
 
 SMALL_RINGS = 20  # the fewest whole rings with oblique segments and a brain's middle in view
+WHOLE = 3.5e9  # bytes of memory: 2 GB for the kernel, and room for Jupyter and a notebook that is still open
+
+
+def course_size():
+    """Full or small: what the environment variable PETCOURSE_SIZE says, or else what this machine can take.
+
+    The whole scanner wants 3.5 GB of memory, counting what a container or a ulimit leaves of the machine's; and either
+    a GPU that works, with 4 GB of its own, or two processor cores. It is the memory in all, not what is free just now,
+    so that all notebooks on one machine run at one size and find each other's results.
+
+    Returns
+    -------
+    size : {"full", "small"}
+    reason : str
+        A few words.
+
+    Raises
+    ------
+    ValueError
+        If PETCOURSE_SIZE is neither "full" nor "small".
+    """
+    size = os.environ.get("PETCOURSE_SIZE")
+    if size:
+        if size not in ("full", "small"):
+            raise ValueError(f"PETCOURSE_SIZE is {size!r}: set it to 'full' or 'small', or leave it out.")
+        return size, "as PETCOURSE_SIZE says"
+    total, cores = memory()[0], available_cores()
+    if total < WHOLE:
+        return "small", f"{total / 1e9:.1f} GB of memory, under {WHOLE / 1e9:g}"
+    if choose() == "gpu":
+        import cupy
+
+        own = cupy.cuda.runtime.memGetInfo()[1]
+        if own < MLEM:
+            return "small", f"a GPU of {own / 1e9:.1f} GB, under {MLEM / 1e9:g}"
+        return "full", f"a GPU of {own / 1e9:.0f} GB"
+    return ("small", "one core and no GPU") if cores == 1 else ("full", f"{total / 1e9:.0f} GB, {cores} cores")
 
 
 def course_scanner():
-    """The whole mMR, or its central 20 rings where the environment variable PETCOURSE_SIZE is "small".
+    """The whole mMR, or its central 20 rings where `course_size` says "small"; it prints which, and why.
 
     Returns
     -------
@@ -19,10 +59,9 @@ def course_scanner():
     ValueError
         If PETCOURSE_SIZE is neither "full" nor "small".
     """
-    size = os.environ.get("PETCOURSE_SIZE") or "full"
-    if size not in ("full", "small"):
-        raise ValueError(f"PETCOURSE_SIZE is {size!r}: set it to 'full' or 'small', or leave it out for 'full'.")
+    size, reason = course_size()
     scanner = Scanner.mmr() if size == "full" else Scanner.mmr(rings=SMALL_RINGS)
     planes, angles, bins = scanner.sinogram_shape
-    print(f"{size} size: {scanner.rings} rings, {planes} x {angles} x {bins} bins, image {scanner.image_shape}")
+    shape = " x ".join(map(str, scanner.image_shape))
+    print(f"{size} size ({reason}): {scanner.rings} rings, {planes} x {angles} x {bins} bins, {shape} voxels")
     return scanner

@@ -84,8 +84,8 @@ def volshow(
     voxel : tuple of float, optional
         Size (dz, dy, dx) of a voxel in mm, by default a cube.
     slices : str or tuple of three str, optional
-        By default the axes are those of a body. Another name, such as "plane", is that of the slider, and only planes
-        along z are shown; three names, such as ("plane", "angle", "bin"), are those of three axes.
+        By default the axes are those of a body, also for names that begin with "slice". Another name, such as
+        "plane", is that of the slider, and only planes along z are shown; three names, such as ("plane", "angle", "bin"), are those of three axes.
     frames : str or dict, optional
         What the second slider is called; {"FWHM [mm]": [0, 2, 4]} also labels its steps.
     contours : array or list, optional
@@ -155,6 +155,10 @@ def volshow(
     shown = "; ".join(f"{p['title'] or 'volume'}, {p['lo']:.4g} to {p['hi']:.4g} {p['unit']}".strip() for p in panels)
     data["alt"] = alt or f"{axes[0][1]} {depth // 2} of {depth}: {shown}"
     if live:
+        if difference is not None:
+            raise ValueError(
+                "a live viewer has no difference, for it would not follow its volumes: show it as a volume."
+            )
         from petcourse.live import LiveViewer
 
         return LiveViewer(data, volumes, masks, columns["cmaps"])
@@ -194,7 +198,7 @@ def _axes(slices):
     """Return the names of the three axes, and for each the words on its button and its slider."""
     if isinstance(slices, str):
         body = [["axial", slices], ["coronal", "coronal slice"], ["sagittal", "sagittal slice"]]
-        return ["z", "y", "x"], body if slices == "slice" else body[:1]
+        return ["z", "y", "x"], body if slices.startswith("slice") else body[:1]
     if not isinstance(slices, (list, tuple)) or len(slices) != 3 or not all(isinstance(s, str) for s in slices):
         raise ValueError(f"slices is {slices!r}, but one name or three are wanted, such as ('plane', 'angle', 'bin').")
     return list(slices), [[s, s] for s in slices]

@@ -67,7 +67,8 @@ def joined(outputs):
 
 def is_picture(output):
     data = output.get("data", {})
-    return any(kind.startswith("image/") for kind in data) or "<img " in data.get("text/html", "")
+    markup = data.get("text/html", "")  # a viewer, or a figure shown with its alt text
+    return any(kind.startswith("image/") for kind in data) or "pv-root" in markup or markup.startswith("<img ")
 
 
 def written(output):

@@ -386,19 +386,16 @@ def test_the_projectors_line_says_what_choosing_does(machine, monkeypatch, value
     assert drivers.projector(works)[0] == ("ok" if value == "gpu" else "missing")
 
 
-def test_limits_of_a_container_count(monkeypatch, tmp_path):
-    monkeypatch.setattr(hardware, "CGROUP", tmp_path)
+def test_one_core_is_slow(monkeypatch):
     monkeypatch.setattr(hardware, "available_cores", lambda: 16)
-    assert hardware._cores()[:2] == ("ok", f"16 of {probes.processor()}")
-    (tmp_path / "cpu.max").write_text("max 100000\n")
-    assert hardware._cores()[0] == "ok"
-    (tmp_path / "cpu.max").write_text("250000 100000\n")
-    assert hardware._cores() == ("slow", "16, but the container's limit is 2.5", "Projector(scanner, threads=2)")
+    assert hardware._cores() == ("ok", f"16 of {probes.processor()}")
+    monkeypatch.setattr(hardware, "available_cores", lambda: 1)
+    assert hardware._cores()[0] == "slow"
 
 
 @pytest.mark.parametrize(("free", "state"), [(8e9, "ok"), (2e9, "slow"), (5e8, "missing")])
 def test_memory(monkeypatch, free, state):
-    monkeypatch.setattr(hardware, "free_memory", lambda: free)
+    monkeypatch.setattr(hardware, "memory", lambda: (16e9, free))
     assert hardware._memory()[0] == state
 
 

@@ -144,6 +144,25 @@ def test_a_frame_that_is_not_there_is_refused(frame):
     assert view._sent == [[1, 0]]
 
 
+@pytest.mark.parametrize("window", [[], [[0, 1], [0, 1]], [[1, 0]], [[0, np.nan]], [[0, np.inf]], [[0]]])
+def test_a_window_that_colours_nothing_is_refused(window):
+    view = volshow(VOLUME, live=True)
+    with pytest.raises(ValueError, match="window is"):
+        view.window = window
+    view.window = [[0, 0.5]]
+
+
+def test_a_difference_that_would_not_follow_is_refused():
+    with pytest.raises(ValueError, match="live viewer has no difference"):
+        volshow({"a": VOLUME, "b": VOLUME}, difference=("a", "b"), live=True)
+
+
+def test_one_too_large_to_be_stored_says_so(monkeypatch):
+    monkeypatch.setattr("petcourse.viewer.LIMIT_MB", -1)
+    bundle, _ = volshow(VOLUME, live=True)._repr_mimebundle_()
+    assert bundle["text/html"].startswith("<p>Not stored, for the volumes would take about")
+
+
 def test_the_still_has_all_frames_and_bounds():
     view = volshow({"a": VOLUME}, vmins=0, vmaxs=1, live=True)
     assert "frames=1" in repr(view.still())

@@ -8,6 +8,7 @@ import pylops
 import pytest
 from reference import Matrix
 
+from petcourse import probes
 from petcourse.operator import Product, require_memory
 
 RNG = np.random.default_rng(0)
@@ -51,8 +52,11 @@ def test_operators_that_do_not_fit():
 
 def memory(monkeypatch, tmp_path, available, limit=None, used=0, files=0):
     """Free memory as given, and a container's limit if there is one."""
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=available))
-    monkeypatch.setattr("petcourse.probes.Path", lambda group: tmp_path)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=2**62, available=available))
+    monkeypatch.setattr(probes, "CGROUP", tmp_path)
+    monkeypatch.setattr(probes, "PROC", tmp_path)
+    (tmp_path / "self").mkdir(exist_ok=True)
+    (tmp_path / "self/cgroup").write_text("0::/\n")
     if limit is not None:
         (tmp_path / "memory.max").write_text(f"{limit}\n")
         (tmp_path / "memory.current").write_text(f"{used}\n")

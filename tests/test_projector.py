@@ -357,7 +357,7 @@ def test_attenuation_of_wrong_type():
 def test_too_little_memory(monkeypatch):
     """Refused before anything is allocated, with the amounts."""
     X = Projector(MMR4)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=2 * 2**20))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=2**30, available=2 * 2**20))
     with pytest.raises(MemoryError, match=r"a forward projection needs \d+ MiB and 2 MiB are free: close.*shorter"):
         X @ random(X.dims)
     with pytest.raises(MemoryError, match=r"a back projection needs \d+ MiB and 2 MiB are free: close.*shorter"):
