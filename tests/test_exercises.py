@@ -49,6 +49,47 @@ def test_a_stub_is_not_attempted_and_its_solution_is_right(path, stub, solution)
     assert verdict.status == "right", str(verdict)
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_notebook_has_exercises(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    assert sum(tagged(cell, "exercise") for cell in cells) == sum(tagged(cell, "solution") for cell in cells) >= 3
+
+
+def faults(quiz):
+    """What a quiz lacks: three to five questions, each with answers of which one is right and all teach."""
+    questions = re.split(r"^\*\*\d+\. ", quiz, flags=re.MULTILINE)[1:]
+    found = [] if 3 <= len(questions) <= 5 else [f"{len(questions)} questions"]
+    for question in questions:
+        answers = re.findall(r"<details>\s*<summary>(.*?)</summary>\n\n(.*?)\n\n</details>", question, re.DOTALL)
+        if len(answers) < 2 or len(answers) != question.count("<summary>"):
+            found.append(f"{len(answers)} answers in form: {question[:60]}")
+        if sum(feedback.startswith("Yes") for _, feedback in answers) != 1:
+            found.append(f"not one right answer: {question[:60]}")
+        found += [f"teaches little: {answer}" for answer, feedback in answers if len(feedback.split()) < 8]
+    return found
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_notebook_has_a_quiz_that_teaches(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    [quiz] = [text(cell) for cell in cells if tagged(cell, "quiz")]
+    assert faults(quiz) == []
+
+
+def test_a_bad_quiz_is_noticed():
+    answer = "<details><summary>{}</summary>\n\n{}, because this is how the thing works in a scanner.\n\n</details>\n"
+    good = "".join(f"**{k}. Why?**\n\n" + answer.format("a", "Yes") + answer.format("b", "No") for k in (1, 2, 3))
+    assert faults(good) == []
+    for bad in (
+        good[: good.index("**3.")],
+        good.replace("Yes", "No"),
+        good.replace("No,", "Yes,"),
+        good.replace(", because this is how the thing works in a scanner", ""),
+        good.replace("\n\n</d", "</d"),
+    ):
+        assert faults(bad)
+
+
 # petcourse.exercises.*; their mistakes are in tests/mistakes_*.py
 MODULES = ["data", "evaluation", "hardware", "mlem", "simulation", "unet"]
 
@@ -63,7 +104,8 @@ def test_mistakes_fail_with_the_hint_that_fits(module):
         assert len(cases) >= 3
         for answers, message in cases:
             verdict = getattr(checks, name).verdict(*answers)
-            assert verdict.status == "wrong" and re.search(message, str(verdict)), f"{name}: {verdict}"
+            said = " ".join(str(verdict).split())
+            assert verdict.status == "wrong" and re.search(message, said), f"{name}: {said}"
 
 
 WANT = np.arange(1, 7.0).reshape(2, 3)

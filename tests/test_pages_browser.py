@@ -13,6 +13,7 @@ import pytest
 
 BUILD = Path(__file__).parents[1] / "build"
 SITE, SLIDES, SCREENS = BUILD / "site", BUILD / "slides", BUILD / "screens"
+NPM = BUILD.parent / "docs" / "node_modules"
 PAGES, DECKS = sorted(SITE.glob("0*.html")), sorted(SLIDES.glob("0*.html"))
 
 pytest.importorskip("playwright")
@@ -24,6 +25,7 @@ if not PAGES or not DECKS:
 
 SCREENS.mkdir(parents=True, exist_ok=True)
 decks = pytest.mark.parametrize("path", DECKS, ids=lambda path: f"deck-{path.stem}")
+themes = pytest.mark.parametrize("theme", ["light", "dark"])
 both = pytest.mark.parametrize("path", [*PAGES, *DECKS], ids=lambda path: f"{path.parent.name}-{path.stem}")
 
 
@@ -108,6 +110,7 @@ def test_the_voxel_under_the_mouse_is_the_one_read_however_the_page_is_scaled(vi
     viewer = page.locator(".pv-root").first
     canvas = viewer.locator("canvas.pv-image")
     canvas.scroll_into_view_if_needed()
+    page.wait_for_timeout(200)  # for the layout
     box, (width, height) = canvas.bounding_box(), canvas.evaluate("c => [c.width, c.height]")
     for y, x in ((0, 0), (height // 2, width // 3), (height - 1, width - 1)):
         page.mouse.move(box["x"] + (x + 0.5) / width * box["width"], box["y"] + (y + 0.5) / height * box["height"])
@@ -172,7 +175,7 @@ def test_a_viewer_stays_on_its_slide_whatever_is_chosen_in_it(visit):
     for name in ("coronal", "profile"):
         page.locator(".present").get_by_role("button", name=name).click()
         page.wait_for_timeout(200)
-        assert page.evaluate(OVERFLOW) == []
+        assert not [wrong for wrong in page.evaluate(OVERFLOW) if not wrong.startswith("a picture")]  # may be smaller
     screenshot(page, "slides_viewer_profile")
 
 
@@ -291,3 +294,55 @@ def test_links_between_pages_lead_somewhere():
     for path in [*SITE.glob("*.html"), *SLIDES.glob("*.html")]:
         for link in re.findall(r'(?:href|src)="([^"#:]+\.\w+)"', path.read_text("utf-8")):
             assert (path.parent / link).exists(), f"{path}: {link}"
+
+
+# Rules, and places where they are broken, as axe-core finds them: what bars somebody from the page.
+AXE = """async () => (await axe.run(document, {resultTypes: ["violations"], preload: false})).violations
+  .filter(({impact}) => ["serious", "critical"].includes(impact))
+  .map(({id, help, nodes}) => `${id}: ${help}: ${nodes.map(({target, any}) =>
+    `${target.join(" ")} (${any.map(({message}) => message).join("; ")})`).join(", ")}`)"""
+
+
+def barriers(page):
+    if not page.evaluate("'axe' in window"):
+        page.add_script_tag(path=NPM / "axe-core" / "axe.min.js")
+    return page.evaluate(AXE)
+
+
+@themes
+@pytest.mark.parametrize(
+    "path", [SITE / "index.html", SLIDES / "index.html", *PAGES], ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
+def test_pages_have_no_serious_barrier(visit, path, theme):
+    page = visit(path, color_scheme=theme)
+    alive(page)
+    page.evaluate("document.querySelectorAll('details').forEach(e => (e.open = true))")
+    assert barriers(page) == []
+
+
+@themes
+@decks
+def test_slides_have_no_serious_barrier(visit, path, theme):
+    page, found = visit(path), {}
+    if theme == "dark":
+        page.keyboard.press("d")
+    for number in slides(page):
+        if wrong := barriers(page):
+            found[number] = wrong
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("broken", "rule"),
+    [
+        ("document.querySelector('img').removeAttribute('alt')", "image-alt"),
+        ("document.querySelector('p').style.color = 'rgb(170, 170, 170)'", "color-contrast"),
+        ("document.querySelector('main').append(document.createElement('button'))", "button-name"),
+        ("document.documentElement.removeAttribute('lang')", "html-has-lang"),
+    ],
+)
+def test_barriers_are_noticed(visit, broken, rule):
+    page = visit(SITE / "01_data.html", color_scheme="light")
+    alive(page)
+    page.evaluate(broken)
+    assert [found for found in barriers(page) if found.startswith(rule)]
