@@ -35,3 +35,19 @@ def test_words_are_wanted(shown, alt):
     with pytest.raises(ValueError, match="a sentence is wanted"):
         show(plt.figure(), alt=alt)
     assert not shown
+
+
+def test_a_figure_that_changes_stays_in_its_place(shown):
+    class Place:
+        pages = []
+
+        def update(self, page):
+            self.pages.append(page.data)
+
+    figure, axes = plt.subplots()
+    for k in range(2):
+        axes.plot([0, k])
+        show(figure, alt=f"Line {k}", at=Place())
+    assert not shown
+    assert [re.search('alt="(.*?)"', page)[1] for page in Place.pages] == ["Line 0", "Line 1"]
+    assert Place.pages[0][-5000:] != Place.pages[1][-5000:]

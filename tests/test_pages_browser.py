@@ -309,24 +309,26 @@ def barriers(page):
 
 
 @themes
-@pytest.mark.parametrize("path", [SITE / "index.html", SLIDES / "index.html", *PAGES], ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.mark.parametrize(
+    "path", [SITE / "index.html", SLIDES / "index.html", *PAGES], ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
 def test_pages_have_no_serious_barrier(visit, path, theme):
     page = visit(path, color_scheme=theme)
     alive(page)
     page.evaluate("document.querySelectorAll('details').forEach(e => (e.open = true))")
-    assert barriers(page) == []
+    found = barriers(page)
+    assert not found, "\n".join(found)
 
 
 @themes
 @decks
 def test_slides_have_no_serious_barrier(visit, path, theme):
-    page, found = visit(path), {}
+    page, found = visit(path), []
     if theme == "dark":
         page.keyboard.press("d")
     for number in slides(page):
-        if wrong := barriers(page):
-            found[number] = wrong
-    assert found == {}
+        found += [f"slide {number}: {wrong}" for wrong in barriers(page)]
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize(
