@@ -51,6 +51,8 @@ Reveal.initialize({
   transition: "none",
   pdfSeparateFragments: false,
   keyboard: { 68: () => (page.theme = page.theme === "dark" ? "light" : "dark") }, // D
+  // The space bar opens what is folded, and presses a button, where one of them has the focus.
+  keyboardCondition: ({ key }) => !(key === " " && document.activeElement.matches("summary, button")),
   plugins: [RevealNotes],
 });
 

@@ -5,7 +5,7 @@ import html
 import io
 
 
-def show(figure, alt):
+def show(figure, alt, at=None):
     """Show a Matplotlib figure in the notebook, with its alt text, and close it.
 
     Jupyter shows a figure as a bare picture, and has no place for a text beside it; an HTML image has.
@@ -15,6 +15,8 @@ def show(figure, alt):
     figure : matplotlib.figure.Figure
     alt : str
         What the figure shows, in a sentence, for a reader who hears it.
+    at : IPython.display.DisplayHandle, optional
+        The place of a figure that changes: it replaces what stands there. ``display(display_id=True)`` makes one.
 
     Raises
     ------
@@ -34,4 +36,8 @@ def show(figure, alt):
     width, height = (int.from_bytes(data[k : k + 4], "big") // 2 for k in (16, 20))
     code = base64.b64encode(data).decode()
     size = f'width="{width}" height="{height}" style="max-width: 100%; height: auto"'
-    display(HTML(f'<img alt="{html.escape(alt)}" {size} src="data:image/png;base64,{code}">'))
+    page = HTML(f'<img alt="{html.escape(alt)}" {size} src="data:image/png;base64,{code}">')
+    if at is None:
+        display(page)
+    else:
+        at.update(page)

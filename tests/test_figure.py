@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,3 +36,15 @@ def test_words_are_wanted(shown, alt):
     with pytest.raises(ValueError, match="a sentence is wanted"):
         show(plt.figure(), alt=alt)
     assert not shown
+
+
+def test_a_figure_that_changes_stays_in_its_place(shown):
+    pages = []
+    place = SimpleNamespace(update=lambda page: pages.append(page.data))
+    figure, axes = plt.subplots()
+    for k in range(2):
+        axes.plot([0, k])
+        show(figure, alt=f"Line {k}", at=place)
+    assert not shown
+    assert [re.search('alt="(.*?)"', page)[1] for page in pages] == ["Line 0", "Line 1"]
+    assert len({page.partition("base64,")[2] for page in pages}) == 2

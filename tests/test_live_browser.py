@@ -59,42 +59,33 @@ def execute(page, code):
     )
 
 
-def pixels(page, panel):
-    height, width, values = (
-        page.locator("canvas.pv-image")
-        .nth(panel)
-        .evaluate("c => [c.height, c.width, c.getContext('2d').getImageData(0, 0, c.width, c.height).data.join()]")
-    )
-    return np.array(values.split(","), np.uint8).reshape(height, width, 4)[..., :3]
-
-
 def coloured(image):
     return matplotlib.colormaps["magma"](np.rint(image.clip(0, 1) * 255).astype(int), bytes=True)[..., :3]
 
 
 def test_frames_that_python_appends_are_shown_and_kept(page):
     page.wait_for_function("document.querySelectorAll('.pv-place')[1].textContent === '3 / 3'")
-    np.testing.assert_array_equal(pixels(page, 0), coloured(VOLUME[4]))
+    np.testing.assert_array_equal(browser.pixels(page, 0), coloured(VOLUME[4]))
     page.get_by_role("slider", name="iteration").fill("1")
-    np.testing.assert_array_equal(pixels(page, 0), coloured(VOLUME[4] / 3))
+    np.testing.assert_array_equal(browser.pixels(page, 0), coloured(VOLUME[4] / 3))
     page.wait_for_function("document.querySelectorAll('.pv-place')[1].textContent === '1 / 3'")
     assert execute(page, "time.sleep(0.2); print(view.frame)") == "1"
     execute(page, "view.replace('MLEM', truth[::-1]); view.frame = 3")
     page.wait_for_function("document.querySelectorAll('.pv-place')[1].textContent === '3 / 3'")
-    np.testing.assert_array_equal(pixels(page, 0), coloured(VOLUME[::-1][4]))
+    np.testing.assert_array_equal(browser.pixels(page, 0), coloured(VOLUME[::-1][4]))
     page.screenshot(path=browser.SCREENS / "live.png")
 
 
 def test_python_steers_and_hears(page):
     execute(page, "view.slice, view.axis = 7, 0")
     page.wait_for_function("document.querySelector('.pv-place').textContent === '7 / 8'")
-    np.testing.assert_array_equal(pixels(page, 1), coloured(VOLUME[7]))
+    np.testing.assert_array_equal(browser.pixels(page, 1), coloured(VOLUME[7]))
     page.get_by_role("slider", name="slice", exact=True).fill("2")
     assert execute(page, "time.sleep(0.2); print(view.slice)") == "2"
     execute(page, "view.window = [[0, 0.5], [0, 0.5]]")
     bars = "[...document.querySelectorAll('.pv-bar')]"
     page.wait_for_function(f"{bars}.every(bar => bar.getAttribute('aria-label').includes('to 0.5'))")
-    np.testing.assert_allclose(pixels(page, 1), coloured(VOLUME[2] * 2).astype(int), atol=6)
+    np.testing.assert_allclose(browser.pixels(page, 1), coloured(VOLUME[2] * 2).astype(int), atol=6)
     canvas = page.locator("canvas.pv-image").nth(1).bounding_box()
     page.mouse.move(canvas["x"] + 3.5 / 10 * canvas["width"], canvas["y"] + 5.5 / 12 * canvas["height"])
     assert execute(page, "time.sleep(0.2); print(view.cursor)") == "[2, 5, 3]"

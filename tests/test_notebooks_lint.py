@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -126,6 +127,22 @@ def links_to_notebooks_that_exist(nb, number):
     return [link for link in re.findall(r"\]\(([^)#:]+\.ipynb)", words) if not (FOLDER / link).exists()]
 
 
+def shows_figures_with_words(nb, number):
+    """Between the making of a figure and that of the next stands `show`, which wants its alt text."""
+    source = "\n".join(source for _, source in code_cells(nb))
+    made = re.split(r"plt\.(?:subplots|figure)\(", source)[1:]
+    bare = [rest.strip()[:60] for rest in made if not re.search(r"\bshow\(figure, (?:at=\w+,\s+)?alt=", rest)]
+    return bare + re.findall(r"plt\.show|display\(figure.*|\w+\.update\(figure.*", source)
+
+
+def has_headings_in_order(nb, number):
+    words = "\n".join(text(cell) for cell in nb["cells"] if cell["cell_type"] == "markdown")
+    words = re.sub(r"^```.*?^```", "", words, flags=re.MULTILINE | re.DOTALL)
+    levels = [len(marks) for marks in re.findall(r"^(#+) ", words, re.MULTILINE)]
+    jumps = [f"level {b} follows {a}" for a, b in pairwise([0, *levels]) if b > a + 1]
+    return jumps + (["more than one title"] if levels.count(1) > 1 else [])
+
+
 def numbering(names):
     """Names are NN_lower_case.ipynb, counted from 00 without a hole."""
     complaints = [name for name in names if not re.fullmatch(r"\d\d_[a-z0-9_]+\.ipynb", name)]
@@ -146,6 +163,8 @@ RULES = [
     opens_on_colab,
     has_no_hacks,
     links_to_notebooks_that_exist,
+    shows_figures_with_words,
+    has_headings_in_order,
 ]
 
 
@@ -175,7 +194,7 @@ GOOD = {
         cell("markdown", TITLE),
         {**cell("code", COLAB), "metadata": {"slideshow": {"slide_type": "skip"}, "tags": ["colab"]}},
         cell("markdown", "## A question?"),
-        cell("code", "theta = 1  # 'a/b'\nassert theta"),
+        cell("code", "theta = 1  # 'a/b'\nassert theta\nfigure, axes = plt.subplots()\nshow(figure, alt='A line')"),
         cell("markdown", "## In this notebook\nA.\n\n## What next\nB, at https://example.org/x.ipynb."),
     ],
 }
@@ -240,6 +259,12 @@ BAD = [
     (has_no_hacks, source(3, "try:\n    f()\nexcept ValueError:\n    pass")),
     (has_no_hacks, source(3, "raise NotImplementedError")),
     (links_to_notebooks_that_exist, source(4, "[next](99_nowhere.ipynb)")),
+    (shows_figures_with_words, source(3, "figure, axes = plt.subplots()\naxes.plot(theta);")),
+    (shows_figures_with_words, source(3, "figure = plt.figure()\nfigure = plt.figure()\nshow(figure, alt='A line')")),
+    (shows_figures_with_words, source(3, "figure, axes = plt.subplots()\nshow(figure, alt='A line')\nplt.show()")),
+    (shows_figures_with_words, source(3, "figure, axes = plt.subplots()\nshow(figure)")),
+    (has_headings_in_order, source(4, "#### In this notebook\n## What next")),
+    (has_headings_in_order, source(4, "# In this notebook\n## What next")),
 ]
 
 

@@ -317,19 +317,19 @@ def test_pages_have_no_serious_barrier(visit, path, theme):
     page = visit(path, color_scheme=theme)
     alive(page)
     page.evaluate("document.querySelectorAll('details').forEach(e => (e.open = true))")
-    assert barriers(page) == []
+    found = barriers(page)
+    assert not found, "\n".join(found)
 
 
 @themes
 @decks
 def test_slides_have_no_serious_barrier(visit, path, theme):
-    page, found = visit(path), {}
+    page, found = visit(path), []
     if theme == "dark":
         page.keyboard.press("d")
     for number in slides(page):
-        if wrong := barriers(page):
-            found[number] = wrong
-    assert found == {}
+        found += [f"slide {number}: {wrong}" for wrong in barriers(page)]
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize(
@@ -346,3 +346,38 @@ def test_barriers_are_noticed(visit, broken, rule):
     alive(page)
     page.evaluate(broken)
     assert [found for found in barriers(page) if found.startswith(rule)]
+
+
+# Whether what has the focus is seen to have it; null at the end of the page.
+REACHED = """() => {
+  const e = document.activeElement, lined = (x) => x && getComputedStyle(x).outlineStyle !== "none";
+  if (e !== document.body) e.dataset.reached = lined(e) || lined(e.closest(".pv-stage"));
+  return e === document.body ? null : e.dataset.reached;
+}"""
+
+
+def test_the_keyboard_reaches_everything_on_a_page_and_shows_where_it_is(visit):
+    page = visit(SITE / "02_simulation.html")
+    alive(page)
+    page.keyboard.press("Tab")
+    while page.evaluate(REACHED):
+        page.keyboard.press("Tab")
+    for kind in ("a[href]", "button:enabled", "input:enabled", "summary", "canvas.pv-image", ".ps-field"):
+        assert page.locator(f"{kind}:visible").count() > 0, kind
+        missed = page.locator(f"{kind}:not([data-reached='true']):visible").evaluate_all(
+            "all => all.map(e => e.outerHTML)"
+        )
+        assert not missed, missed
+
+
+def test_the_space_bar_opens_what_is_folded_and_turns_no_slide(visit):
+    page = visit(SLIDES / "02_simulation.html", "#/0/1")
+    page.locator(".present summary").first.focus()
+    page.keyboard.press("Space")
+    assert page.locator(".present details[open]").count() == 1
+    page.keyboard.press("Space")
+    assert page.locator("details[open]").count() == 0
+    page.evaluate("document.activeElement.blur()")
+    assert page.evaluate("Reveal.getIndices()") == {"h": 0, "v": 1}
+    page.keyboard.press("Space")
+    assert page.evaluate("Reveal.getIndices()") != {"h": 0, "v": 1}

@@ -1,16 +1,9 @@
 """What a reader sees of volshow, in a real Chromium with every request to a network blocked."""
 
-import json
-import os
 import re
-import secrets
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 
 import browser
+import lab
 import matplotlib
 import nbformat
 import numpy as np
@@ -210,83 +203,25 @@ def test_an_exported_page_works_without_a_network(visit, executed, theme):
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory, executed):
-    """A JupyterLab with settings of its own; yields a function from a notebook's name to its address."""
+def address(tmp_path_factory, executed):
+    """A JupyterLab with the cell, new and as it was saved; a function from a notebook's name to its address."""
     root = tmp_path_factory.mktemp("lab")
     for name, outputs in (("fresh", []), ("saved", executed.cells[0].outputs)):
-        cell = nbformat.v4.new_code_cell(CELL, id="cell", outputs=outputs)
-        nbformat.write(
-            nbformat.v4.new_notebook(
-                cells=[cell],
-                metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-            ),
-            root / f"{name}.ipynb",
-        )
-    for plugin, setting in (
-        ("notebook-extension/tracker", {"windowingMode": "none"}),
-        ("apputils-extension/notification", {"fetchNews": "false", "checkForUpdates": False}),
-    ):
-        path = root / "settings" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(setting))
-    places = {
-        "JUPYTER_CONFIG_DIR": "config",
-        "JUPYTER_DATA_DIR": "data",
-        "JUPYTER_RUNTIME_DIR": "runtime",
-        "IPYTHONDIR": "ipython",
-        "JUPYTERLAB_SETTINGS_DIR": "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-    }
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    token = secrets.token_hex()
-    command = [
-        sys.executable,
-        "-m",
-        "jupyterlab",
-        "--no-browser",
-        "--allow-root",
-        f"--ServerApp.root_dir={root}",
-        "--ServerApp.ip=127.0.0.1",
-        f"--ServerApp.port={port}",
-        "--ServerApp.port_retries=0",
-        f"--IdentityProvider.token={token}",
-        "--LabApp.expose_app_in_browser=True",
-        "--LabApp.extension_manager=readonly",
-    ]
-    with (root / "log").open("w") as log:
-        server = subprocess.Popen(
-            command, stdout=log, stderr=log, env=os.environ | {key: str(root / place) for key, place in places.items()}
-        )
-    base = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            assert server.poll() is None, (root / "log").read_text()
-            try:
-                urllib.request.urlopen(f"{base}/api?token={token}").close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield lambda name: f"{base}/lab/tree/{name}.ipynb?token={token}&reset"
-        request = urllib.request.Request(f"{base}/api/shutdown?token={token}", method="POST")
-        urllib.request.urlopen(request).close()
-        server.wait(20)
-    finally:
-        server.kill()  # nothing to kill unless the shutdown failed
+        lab.write(root / f"{name}.ipynb", [nbformat.v4.new_code_cell(CELL, id="cell", outputs=outputs)])
+    with lab.jupyterlab(root) as address:
+        yield address
 
 
-def test_jupyterlab_saved_and_run(chromium, lab):
+def test_jupyterlab_saved_and_run(chromium, address):
     with chromium.new_context(viewport={"width": 1280, "height": 800}) as context:
         context.route(re.compile(r"^https?://(?!127\.0\.0\.1)"), lambda route: route.abort())
         page = context.new_page()
-        page.goto(lab("saved"))  # never run here, so not trusted: its scripts may not run
+        page.goto(address("saved"))  # never run here, so not trusted: its scripts may not run
         picture = page.get_by_role("img", name=re.compile("slice 4 of 9: one"))
         picture.wait_for()
         assert picture.evaluate("i => i.naturalWidth") > 500 and page.locator(".pv").count() == 0
 
-        page.goto(lab("fresh"))
-        page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
-        assert page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        lab.run_all(page, address("fresh"))
         page.wait_for_selector(".pv")
         before = [browser.pixels(page, i) for i in range(3)]
         slider = page.get_by_role("slider", name="slice")
