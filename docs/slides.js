@@ -34,6 +34,7 @@ function enlarge(root) {
   root.style.cssText = `width: ${Math.max(500, Math.min(860, 300 * columns))}px; zoom: 1`;
   const { offsetWidth, offsetHeight } = root.querySelector(".pv");
   if (!offsetHeight) return 0; // not on this slide
+  root.tall = offsetHeight;
   root.style.width = `${offsetWidth + 1}px`;
   root.style.zoom = Math.min(clientWidth / (offsetWidth + 1), clientHeight / offsetHeight);
   return root.getBoundingClientRect().width / 400;
@@ -59,8 +60,12 @@ const fitShown = () => (Reveal.isPrintView() ? Reveal.getSlides() : [Reveal.getC
 Reveal.on("ready", () => {
   fitShown();
   MathJax.startup.promise.then(fitShown);
-  // A viewer comes to life later, and changes its height with what the speaker chooses in it.
-  const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => enlarge(target.closest(".pv-root"))));
+  // A viewer comes to life later, and changes its height with what the speaker chooses in it. A line of words more or
+  // less is no reason to zoom: the picture would move under the mouse.
+  const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+    const root = target.closest(".pv-root");
+    if (Math.abs(target.offsetHeight / root.tall - 1) > 0.06) enlarge(root);
+  }));
   for (const root of document.querySelectorAll(".pv-root")) {
     const alive = () => {
       root.querySelectorAll(".pv").forEach((view) => sizes.observe(view));

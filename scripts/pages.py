@@ -36,6 +36,7 @@ CONTROLS = "<p><em>Here the notebook has controls, which need a running kernel.<
 
 def prepare(node):
     """Make an executed notebook fit for a page: links, headings, and no outputs that only a kernel brings to life."""
+    node.cells = [cell for cell in node.cells if "colab" not in cell.metadata.get("tags", [])]  # it installs the course
     heading = title = node.cells[0].source.split("\n")[0].strip("# ")
     for cell in node.cells:
         cell.source = re.sub(r"\]\((\w+)\.ipynb", r"](\1.html", cell.source)

@@ -42,7 +42,7 @@ MISTAKES = {
     ],
     "split_by_head": [
         ((by_slices,), "split by slices"),
-        ((lambda h, n: (h > 0, h > 2),), "on both sides.*\n.*must not be learned"),
+        ((lambda h, n: (h > 0, h > 2),), "on both sides.*must not be learned"),
         ((lambda h, n: (h > 2, h <= 2),), "swapped"),
         ((lambda h, n: (h <= 2, h == 4),), "on no side"),
         ((lambda h, n: (h <= 3, h > 3),), "1 heads are tested on"),

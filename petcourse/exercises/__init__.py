@@ -6,6 +6,7 @@ tiny problem and raises `Wrong`. A stub that was not touched (``...``) is *not a
 
 import functools
 import inspect
+import textwrap
 from dataclasses import dataclass
 from numbers import Real
 
@@ -30,8 +31,8 @@ class Verdict:
     hints: tuple = ()
 
     def __str__(self):
-        lines = [f"[{self.status}] {self.name}: {self.text}"]
-        return "\n".join([*lines, *(f"    Hint: {hint}" for hint in self.hints)])
+        lines = [f"[{self.status}] {self.name}: {self.text}", *(f"    Hint: {hint}" for hint in self.hints)]
+        return "\n".join(textwrap.fill(line, 79, subsequent_indent="    ") for line in lines)
 
 
 def exercise(second, right):
