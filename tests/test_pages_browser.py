@@ -297,7 +297,7 @@ def test_links_between_pages_lead_somewhere():
 
 
 # Rules, and places where they are broken, as axe-core finds them: what bars somebody from the page.
-AXE = """async () => (await axe.run(document, {resultTypes: ["violations"], preload: false})).violations
+AXE = """async () => (await Promise.allSettled(document.getAnimations().map(({finished}) => finished)), await axe.run(document, {resultTypes: ["violations"], preload: false})).violations
   .filter(({impact}) => ["serious", "critical"].includes(impact))
   .map(({id, help, nodes}) => `${id}: ${help}: ${nodes.map(({target, any}) =>
     `${target.join(" ")} (${any.map(({message}) => message).join("; ")})`).join(", ")}`)"""
