@@ -5,7 +5,7 @@ import json
 import browser
 import lab
 import pytest
-from test_live_browser import CELLS, coloured, execute, pixels
+from test_live_browser import CELLS, coloured, execute
 from test_live_browser import VOLUME as TRUTH
 
 pytest.importorskip("playwright")
@@ -25,8 +25,8 @@ def test_keys_python_and_a_linked_widget_steer_the_live_viewer(tmp_path):
         page.wait_for_function("document.querySelectorAll('.pv-place')[1]?.textContent === '3 / 3'")
         page.get_by_role("slider", name="slice", exact=True).press("ArrowRight")
         page.wait_for_function("document.querySelector('.widget-readout').textContent === '5'")
-        assert pixels(page, 0).tolist() == coloured(TRUTH[5]).tolist()
+        assert browser.pixels(page, 0).tolist() == coloured(TRUTH[5]).tolist()
         execute(page, "view.append('MLEM', truth[::-1])")
         page.wait_for_function("document.querySelectorAll('.pv-place')[1].textContent === '4 / 4'")
-        assert pixels(page, 0).tolist() == coloured(TRUTH[::-1][5]).tolist()
+        assert browser.pixels(page, 0).tolist() == coloured(TRUTH[::-1][5]).tolist()
         page.screenshot(path=browser.SCREENS / "notebook7.png")
