@@ -26,6 +26,11 @@ def picture(data, volumes, masks, cmaps):
             ax.add_collection(LineCollection(borders(masks[p["outline"]][slice_]), colors="#7fd4ff", linewidths=1))
         if p["bar"]:
             figure.colorbar(image, cax=ax.inset_axes([1.04, 0, 0.05, 1])).set_label(p["unit"], parse_math=False)
+    return as_png(figure)
+
+
+def as_png(figure):
+    """Return a Matplotlib figure as the bytes of a PNG."""
     png = io.BytesIO()
     with warnings.catch_warnings():
         # Matplotlib's own font lacks many scripts; browsers do not, and the title is in the alt text as well.

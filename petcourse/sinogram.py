@@ -5,14 +5,13 @@ table of crystals, and the script (sinogram.js) that draws lines and curves from
 """
 
 import base64
-import io
-import warnings
 import zlib
 
 import numpy as np
 
 from petcourse.device import as_numpy
 from petcourse.panel import as_volume, deflated, for_each, panel, scales
+from petcourse.picture import as_png
 from petcourse.viewer import LIMIT_MB, Viewer, as_page, script
 
 GAP = (95, 104, 116)  # grey-blue is in no map of one hue after another: neither zero nor a count
@@ -120,9 +119,4 @@ def _picture(scanner, planes, parts, cmaps, start):
     left.set(xlabel="x [mm]", ylabel="y [mm]")
     right.plot(*start[::-1], "o", color="deepskyblue", markeredgecolor="black")
     right.set(xlabel="bin", ylabel="angle", facecolor=[c / 255 for c in GAP])
-    png = io.BytesIO()
-    with warnings.catch_warnings():
-        # Matplotlib's own font lacks many scripts; browsers do not.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(png, bbox_inches="tight", pad_inches=0.05)
-    return png.getvalue()
+    return as_png(figure)

@@ -29,12 +29,6 @@ themes = pytest.mark.parametrize("theme", ["light", "dark"])
 both = pytest.mark.parametrize("path", [*PAGES, *DECKS], ids=lambda path: f"{path.parent.name}-{path.stem}")
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with browser.chromium() as instance:
-        yield instance
-
-
 @pytest.fixture
 def visit(chromium):
     """Open a file; at the end it has tried to reach no address, and no script has failed."""

@@ -1,7 +1,6 @@
 """What a reader sees of sinoshow, in a real Chromium with every request to a network blocked."""
 
 import re
-from pathlib import Path
 
 import browser
 import matplotlib
@@ -16,7 +15,6 @@ pytest.importorskip("playwright")
 if not browser.find():
     pytest.skip("no Chromium here: install it, or name one in PETCOURSE_CHROMIUM", allow_module_level=True)
 
-SCREENS = Path(__file__).parents[1] / "build" / "screens"
 SCANNER = Scanner(rings=1, max_ring_difference=0)
 LIVE = SCANNER.live()
 CRYSTALS, PAIRS = SCANNER.crystals(), SCANNER.bin_crystals()
@@ -32,12 +30,6 @@ def head():
     image = np.where(x**2 + y**2 < 1, 2 + np.sin(9 * x) * np.cos(7 * y), 0) * (np.hypot(x - 0.4, y + 0.3) > 0.15)
     image = image.astype(np.float32)
     return image, (Projector(SCANNER, device="cpu") @ image[None])[0]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser.chromium() as instance:
-        yield instance
 
 
 @pytest.fixture
@@ -63,11 +55,6 @@ def visit(chromium, tmp_path):
     for context in contexts:
         context.close()
     assert not asked and not errors
-
-
-def screenshot(page, name):
-    SCREENS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENS / f"sinogram_{name}.png", full_page=True)
 
 
 def field(page, which):
@@ -174,7 +161,7 @@ def test_a_bin_is_said_with_value_distance_and_angle(visit, head):
         assert turned == pytest.approx(angle / 252 * 180, abs=1.5)
         want = rf"crystals \d+ and \d+, {distance:.1f} mm off axis, turned {turned:.1f}°"
         assert re.fullmatch(want.replace("-", "−"), more)
-    screenshot(page, "light")
+    browser.screenshot(page, "sinogram_light")
 
 
 def test_the_curve_of_a_point_is_where_the_projector_finds_it(visit):
@@ -192,7 +179,7 @@ def test_the_curve_of_a_point_is_where_the_projector_finds_it(visit):
         assert all(m[angle, radial] > 0 for angle, radial in seen)
         # and the counts lie along it: no bin that counts is more than two from it
         assert all(np.abs(np.flatnonzero(m[angle]) - radial).max(initial=0) <= 2 for angle, radial in path)
-    screenshot(page, "point")
+    browser.screenshot(page, "sinogram_point")
 
 
 def test_a_voxel_is_said_with_place_and_value_and_marked(visit, head):
@@ -224,7 +211,7 @@ def test_a_gap_says_that_it_never_counts(visit, head):
     point_at_bin(page, angle, radial)
     assert said(page, "sinogram")[:2] == ("gap: never counts", f"angle {angle}, bin {radial}")
     assert page.locator(".ps-line").last.evaluate("p => getComputedStyle(p).strokeDasharray") != "none"
-    screenshot(page, "gap")
+    browser.screenshot(page, "sinogram_gap")
 
 
 def test_keys_move_and_stay_inside_and_are_not_the_slide_shows(visit, head):
@@ -306,7 +293,7 @@ def test_text_takes_the_colour_of_a_dark_page(visit, head):
     )
     texts = page.locator(".pv-title, .ps-axis span, .pv-tick, output, output b, .ps-hint")
     assert set(texts.evaluate_all("all => all.map(e => getComputedStyle(e).color)")) == {"rgb(255, 255, 255)"}
-    screenshot(page, "dark")
+    browser.screenshot(page, "sinogram_dark")
 
 
 @pytest.mark.parametrize("width", [1280, 900, 400])
@@ -320,7 +307,7 @@ def test_it_fits_the_page_and_both_pictures_are_equally_wide(visit, head, width)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     if width == 1280:  # a slide is 720 high and has a title
         assert page.locator(".ps").bounding_box()["height"] < 600
-    screenshot(page, f"wide_{width}")
+    browser.screenshot(page, f"sinogram_wide_{width}")
 
 
 def test_a_text_injects_nothing(visit, head):
@@ -334,7 +321,7 @@ def test_without_scripts_the_picture_stays(visit, head):
     page = visit(sinoshow(SCANNER, *head, alt="A head and its sinogram"), java_script_enabled=False)
     picture = page.get_by_role("img", name="A head and its sinogram")
     assert picture.bounding_box()["width"] > 800 and page.locator("canvas").count() == 0
-    screenshot(page, "no_scripts")
+    browser.screenshot(page, "sinogram_no_scripts")
 
 
 def test_a_browser_that_cannot_inflate_keeps_the_picture_and_says_so(chromium, head):
