@@ -5,14 +5,13 @@ It needs a kernel. What should outlive the kernel is shown by `LiveViewer.still`
 
 import math
 from html import escape
-from pathlib import Path
 
 import anywidget
 import numpy as np
 import traitlets
 
 from petcourse.panel import as_volume, codes
-from petcourse.viewer import page
+from petcourse.viewer import SCRIPTS, page, script
 
 
 class LiveViewer(anywidget.AnyWidget):
@@ -28,7 +27,7 @@ class LiveViewer(anywidget.AnyWidget):
         The voxel [z, y, x] under the mouse, or at the crosshair.
     """
 
-    _esm = Path(__file__).with_name("viewer.js")
+    _esm = script(*SCRIPTS) + "export default { render };\n"
     _data = traitlets.Dict().tag(sync=True)
     _sent = traitlets.List().tag(sync=True)  # for each panel the versions of its frames: how often each was replaced
     _bounds = traitlets.List().tag(sync=True)

@@ -1,4 +1,4 @@
-import { CSS, add, addSvg, bytesOf, drawBar, inflate, paint, pixelTable, ticksOf, valueText } from "./viewer.js";
+import { CSS, add, addSvg, bytesOf, drawBar, inflate, paint, pixelTable, ticksOf, valueText } from "./drawing.js";
 
 // The sinogram explorer of petcourse. `showSinogram(root, data)` replaces the picture inside the element `root` by an
 // image and its sinogram: the line of the chosen bin is drawn across the image, and the curve of the chosen voxel

@@ -82,7 +82,7 @@ def sinoshow(scanner, image, sinogram, units=None, cmaps="inferno", alt=None):
         "parts": [{**part, "voxels": voxels} for part, voxels in zip(parts, packed, strict=True)],
     }
     still = _picture(scanner, (image, np.ma.masked_where(~live, sinogram)), parts, cmaps, start)
-    page = as_page("showSinogram", [script("viewer.js"), script("sinogram.js")], data, still)
+    page = as_page("showSinogram", script("drawing.js", "sinogram.js"), data, still)
     return Explorer(page, f"image {image.shape}, sinogram {live.shape}")
 
 

@@ -1,9 +1,9 @@
-// The slice viewer of petcourse: one plain ES module, no build step, no library, no network.
+// The slice viewer of petcourse: plain ES modules, this one, drawing.js and mark.js; no build step, no library, no
+// network. viewer.py joins the three, less their imports and exports.
 //
-// Two carriers use it. `show(root, data)` replaces the picture inside the element `root`: viewer.py embeds this file,
-// less its last lines, in a classic script of each output, which works in a saved notebook, an exported page and a
-// slide, where there is neither a kernel nor a network. `render({model, el})` is the same viewer as an anywidget, which
-// Python can steer and listen to (live.py).
+// Two carriers use it. `show(root, data)` replaces the picture inside the element `root`, from a classic script in each
+// output, which works in a saved notebook, an exported page and a slide, where there is neither a kernel nor a network.
+// `render({model, el})` is the same viewer as an anywidget, which Python can steer and listen to (live.py).
 //
 // data = {alt, ncols, voxel: [dz, dy, dx], at: [z, y, x], frame, dims: ["z", "y", "x"],
 //         axes: [[button, slider], ...]: one for each axis that may be cut, frames: {name, labels: [text] or null},
@@ -11,17 +11,15 @@
 //                   shape: [frames, z, y, x], colours: base64 of 256 x RGB, voxels: base64 of zlib of uint8}],
 //         outlines: [{voxels: base64 of zlib of uint8}]}
 
-// Text takes the colour of the page around it, which is right in a light theme, a dark one and on a slide alike.
-const CSS = `
-.pv { font: 13px/1.35 var(--jp-ui-font-family, system-ui, sans-serif); color: inherit; width: fit-content;
-      max-width: 100%; padding: 2px; text-align: left; --pv-accent: var(--jp-brand-color1, #1976d2);
-      --pv-faint: color-mix(in srgb, currentColor 25%, transparent); }
-.pv *, .pv *::before { box-sizing: border-box; }
+import { CSS, add, addButton, addRange, addSvg, boundOf, bytesOf, clamp, drawBar, inflate, nameOf, pixelTable, rounded,
+         unitOf, valueOf, valueText } from "./drawing.js";
+import { circlePath, drawChart, linePath, placesAlong, placesInside, radiusOf, statistics } from "./mark.js";
+
+const VIEWER_CSS = `
 .pv [hidden] { display: none !important; }
 .pv-panels { display: grid; gap: 8px 0; justify-content: start; }
 /* Each panel takes its columns, picture and colour bar, from the grid: so all pictures are equally wide. */
 .pv-panel { display: grid; grid-column: span 2; grid-template-columns: subgrid; gap: 3px 0; padding-right: 12px; }
-.pv-title { font-weight: 600; text-align: center; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .pv-stage { grid-column: 1; position: relative; overflow: hidden; width: 100%; align-self: start; }
 /* .pv as well: JupyterLab has a rule for every svg. */
 .pv .pv-stage > * { position: absolute; left: 0; top: 0; width: 100%; height: 100%; transform-origin: 0 0; }
@@ -35,24 +33,14 @@ const CSS = `
 .pv-over .pv-mark { stroke: #ffd24d; }
 .pv-over .pv-cross { stroke-width: 1px; stroke: #fff; }
 .pv-over .pv-halo { stroke-width: 3.5px; stroke: #000; opacity: 0.45; } /* seen on any colour */
-.pv-bar { grid-column: 2; position: relative; min-height: 64px; }
-.pv-bar canvas { display: block; position: absolute; left: 5px; width: 10px; height: 100%; }
-.pv-tick { position: absolute; left: 15px; transform: translateY(50%); padding-left: 7px; font-size: 11px;
-           line-height: 1; white-space: nowrap; }
-.pv-tick::before { content: ""; position: absolute; left: 0; top: 50%; width: 4px; border-top: 1px solid; }
-.pv-unit { position: absolute; right: 0; top: 50%; font-size: 11px; line-height: 1; white-space: nowrap;
-           writing-mode: vertical-rl; transform: translateY(-50%) rotate(180deg); }
 .pv-value { grid-column: 1; min-height: 1.35em; text-align: center; overflow: hidden; white-space: nowrap; }
 .pv-controls { display: grid; grid-template-columns: max-content max-content minmax(60px, 1fr) max-content;
                gap: 4px 8px; align-items: center; margin-top: 4px; }
 .pv-controls > div, .pv-controls label { display: contents; }
-.pv output, .pv-tick { font-variant-numeric: tabular-nums; }
 .pv-ends { display: flex; gap: 8px; }
 .pv-where { display: block; opacity: 0.8; min-height: 1.35em; margin-top: 4px; }
 .pv-tools { display: flex; flex-wrap: wrap; gap: 4px 12px; margin-top: 6px; }
 .pv-tools > div { display: flex; }
-.pv button { font: inherit; font-size: 12px; line-height: 1.2; color: inherit; background: none; margin: 0;
-             padding: 3px 8px; border: 1px solid var(--pv-faint); border-radius: 0; cursor: pointer; }
 .pv-tools button + button { border-left: 0; }
 .pv-tools button:first-child { border-radius: 4px 0 0 4px; }
 .pv-tools button:last-child { border-radius: 0 4px 4px 0; }
@@ -61,14 +49,6 @@ const CSS = `
 .pv .pv-chart { width: 100%; height: 150px; margin-top: 4px; fill: none; stroke-width: 1.5px; }
 .pv-chart text { fill: currentColor; font-size: 11px; stroke: none; }
 .pv-chart .pv-axis { stroke: currentColor; stroke-width: 1px; opacity: 0.2; }
-.pv input[type=range] { appearance: none; -webkit-appearance: none; width: 100%; height: 20px; margin: 0; padding: 0;
-                        background: none; color: inherit; cursor: pointer; }
-.pv input::-webkit-slider-runnable-track { height: 4px; border-radius: 2px; background: var(--pv-faint); }
-.pv input::-moz-range-track { height: 4px; border-radius: 2px; background: var(--pv-faint); }
-.pv input::-webkit-slider-thumb { -webkit-appearance: none; width: 16px; height: 16px; margin-top: -6px; border: 0;
-                                  border-radius: 50%; background: var(--pv-accent); }
-.pv input::-moz-range-thumb { width: 16px; height: 16px; border: 0; border-radius: 50%; background: var(--pv-accent); }
-.pv :is(input, button):focus-visible { outline: 2px solid var(--pv-accent); outline-offset: 1px; border-radius: 4px; }
 `;
 
 // What dragging in a picture does, or the arrow keys when it has the focus.
@@ -79,92 +59,6 @@ const TOOLS = {
   profile: "Drag a line: the values along it are drawn below. Arrow keys move it.",
   region: "Drag from the centre of a circle outwards for mean and standard deviation; + and - resize it.",
 };
-// Colours and dashes for lines that everybody can tell apart (Okabe and Ito), on white and on black.
-const LINES = [["#0095e0", ""], ["#e08a00", "6 3"], ["#009e73", "2 2"], ["#d55e00", "8 2 2 2"], ["#cc79a7", "4 4"]];
-
-const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
-
-// Every text goes through textContent: a title is never parsed as HTML.
-function add(parent, tag, className = "", text = "") {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text) element.textContent = text;
-  parent.append(element);
-  return element;
-}
-
-function addSvg(parent, tag, attributes = {}, text = "") {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag); // a name, not an address to visit
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  if (text) element.textContent = text;
-  parent.append(element);
-  return element;
-}
-
-// Without `data-lm-suppress-shortcuts` on the element itself JupyterLab takes its arrow or enter keys for its own.
-function addButton(parent, text, label, press) {
-  const button = add(parent, "button", "", text);
-  button.type = "button";
-  button.dataset.lmSuppressShortcuts = "true";
-  if (label) button.setAttribute("aria-label", label);
-  button.addEventListener("click", press);
-  return button;
-}
-
-function addRange(parent, name, most, moved) {
-  const input = add(parent, "input");
-  Object.assign(input, { type: "range", min: 0, max: most, step: 1 });
-  input.dataset.lmSuppressShortcuts = "true";
-  input.setAttribute("aria-label", name);
-  input.addEventListener("input", () => moved(Number(input.value)));
-  return input;
-}
-
-function bytesOf(base64) {
-  const text = atob(base64);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
-}
-
-async function inflate(bytes) {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
-// A canvas wants 32-bit pixels, so each of the 256 codes is turned into one once, not at every draw.
-function pixelTable(base64) {
-  const rgb = bytesOf(base64);
-  const table = new Uint32Array(256);
-  for (let i = 0; i < 256; i++) {
-    table[i] = 0xff000000 | (rgb[3 * i + 2] << 16) | (rgb[3 * i + 1] << 8) | rgb[3 * i];
-  }
-  return table;
-}
-
-function paint(canvas, width, height, codes, table) {
-  const image = new ImageData(width, height);
-  const pixels = new Uint32Array(image.data.buffer);
-  for (let i = 0; i < pixels.length; i++) pixels[i] = table[codes[i]];
-  canvas.width = width;
-  canvas.height = height;
-  canvas.getContext("2d").putImageData(image, 0, 0);
-}
-
-// Round numbers between two values, about five: [[value, text], ...].
-function ticksOf(low, high) {
-  const power = 10 ** Math.floor(Math.log10((high - low) / 5));
-  const step = power * [1, 2, 2.5, 5, 10].find((s) => (high - low) / (s * power) <= 6);
-  const digits = clamp(-Math.floor(Math.log10(step) - 0.4), 0, 20);
-  const large = Math.max(Math.abs(low), Math.abs(high)) >= 1e6;
-  const ticks = [];
-  for (let i = 0; i < 7; i++) { // counted, for a step may be too small to be seen beside a large value
-    const value = (Math.ceil(low / step - 1e-9) + i) * step;
-    const short = large || step < 1e-5 ? Number(value.toPrecision(4)).toExponential() : Number(value.toFixed(digits));
-    if (value <= high + 1e-9 * step) ticks.push([value, String(short)]);
-  }
-  return ticks;
-}
 
 // How an axis cuts a volume: slice k, row and column of the picture, and the voxel there. Planes along z are shown with
 // the head up: the last z in the first row.
@@ -197,76 +91,6 @@ function borders(labels, plane, slice) {
   return path;
 }
 
-const nameOf = ({ title }) => title || "volume";
-const valueOf = (panel, code) => panel.lo + ((panel.hi - panel.lo) * code) / 255;
-const unitOf = ({ unit }) => (unit === "1" ? "" : ` ${unit}`).trimEnd(); // nobody says "0.5 1"
-const rounded = (panel, value) => String(Number(value.toPrecision(panel.digits)));
-// What lies beyond the stored range is known as a bound only.
-const boundOf = (panel, code) => (code === 255 && panel.above && "≥ ") || (code === 0 && panel.below && "≤ ") || "";
-
-function valueText(panel, code) {
-  const bound = boundOf(panel, code);
-  const value = valueOf(panel, code);
-  return `${bound}${panel.exact ? Math.round(value) : rounded(panel, value)}${unitOf(panel)}`;
-}
-
-function statistics(panel, codes) {
-  if (codes.some((code) => boundOf(panel, code))) return "beyond the colour range";
-  const values = codes.map((code) => valueOf(panel, code));
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  const sd = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length);
-  return `${rounded(panel, mean)} ± ${rounded(panel, sd)}${unitOf(panel)}`;
-}
-
-function drawBar({ bar, unit, colours }, [low, high]) {
-  bar.replaceChildren();
-  paint(add(bar, "canvas"), 1, 256, Uint8Array.from({ length: 256 }, (_, i) => 255 - i), colours);
-  const ticks = ticksOf(low, high);
-  for (const [value, text] of ticks) {
-    add(bar, "span", "pv-tick", text).style.bottom = `${(100 * (value - low)) / (high - low)}%`;
-  }
-  add(bar, "span", "pv-unit", unit);
-  const longest = Math.max(3, ...ticks.map(([, text]) => text.length));
-  // never narrower again, or the pictures would move while a window is dragged
-  bar.style.minWidth = `${Math.max(24 + 7 * longest + (unit ? 16 : 0), parseInt(bar.style.minWidth) || 0)}px`;
-  bar.setAttribute("aria-label", `colour bar from ${low} to ${high} ${unit}`);
-}
-
-// The values along a line, of all panels that share a unit, over the distance in mm.
-function drawChart(chart, length, curves) {
-  const [width, height, left, bottom] = [chart.clientWidth || 400, 150, 52, 34];
-  const unit = unitOf(curves[0].panel).trim();
-  const all = curves.flatMap(({ values }) => values);
-  const low = Math.min(...all);
-  const high = Math.max(...all) > low ? Math.max(...all) : low + (Math.abs(low) || 1);
-  const x = (at) => left + (at / length) * (width - left - 10);
-  const y = (value) => height - bottom - ((value - low) / (high - low)) * (height - bottom - 22);
-  chart.replaceChildren();
-  chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  const spoken = curves.map(({ panel, title, values }) =>
-    `${title} from ${rounded(panel, Math.min(...values))} to ${rounded(panel, Math.max(...values))}`);
-  chart.setAttribute("aria-label", `profile over ${length.toFixed(0)} mm, ${spoken.join("; ")} ${unit}`);
-  for (const [value, text] of ticksOf(0, length)) {
-    addSvg(chart, "path", { class: "pv-axis", d: `M${x(value)} 22V${height - bottom + 4}` });
-    addSvg(chart, "text", { x: x(value), y: height - bottom + 15, "text-anchor": "middle" }, text);
-  }
-  for (const [value, text] of ticksOf(low, high)) {
-    addSvg(chart, "path", { class: "pv-axis", d: `M${left - 4} ${y(value)}H${width - 10}` });
-    addSvg(chart, "text", { x: left - 7, y: y(value) + 4, "text-anchor": "end" }, text);
-  }
-  addSvg(chart, "text", { x: (left + width) / 2, y: height - 4, "text-anchor": "middle" }, "along the line [mm]");
-  if (unit) addSvg(chart, "text", { x: 0, y: 12 }, `[${unit}]`);
-  curves.forEach(({ title, values }, i) => {
-    const [stroke, dash] = LINES[i % LINES.length];
-    const line = values.map((value, k) => `${x((k / (values.length - 1 || 1)) * length)},${y(value)}`).join(" ");
-    addSvg(chart, "polyline", { points: line, stroke, "stroke-dasharray": dash });
-    const start = left + (i * (width - left)) / curves.length;
-    const room = Math.floor(((width - left) / curves.length - 34) / 6);
-    addSvg(chart, "path", { d: `M${start} 9h22`, stroke, "stroke-dasharray": dash });
-    addSvg(chart, "text", { x: start + 27, y: 13 }, title.length > room ? `${title.slice(0, room - 1)}…` : title);
-  });
-}
-
 async function show(root, data) {
   root.dataset.ready = ""; // at once: the script of the next output looks for a root without it
   try {
@@ -295,7 +119,7 @@ function build(root, data, frames, outlines, changed = () => {}) {
   view.className = "pv";
   view.setAttribute("role", "group");
   view.setAttribute("aria-label", data.alt);
-  add(view, "style", "", CSS);
+  add(view, "style", "", CSS + VIEWER_CSS);
   const grid = add(view, "div", "pv-panels");
   panels.forEach(addPanel);
   const chart = addSvg(view, "svg", { class: "pv-chart", role: "img" });
@@ -396,7 +220,7 @@ function build(root, data, frames, outlines, changed = () => {}) {
       const { height, width, place } = planeOf(panel);
       const shown = read && linked(panel, read.panel);
       const measured = circle && linked(panel, circle.panel);
-      panel.value.textContent = measured ? statistics(panel, inCircle(panel))
+      panel.value.textContent = measured ? statistics(panel, codesInside(panel))
         : shown && !circle ? valueText(panel, codeAt(panel, read.point)) : "";
       const [r, c] = shown ? place(read.point) : [];
       const [y, x] = [r + 0.5, c + 0.5]; // the voxel itself stays free
@@ -406,7 +230,7 @@ function build(root, data, frames, outlines, changed = () => {}) {
     const names = read?.point.map((k, i) => `${data.dims[i]} ${k}`);
     if (read && frameCount() > 1) names.push(`${data.frames.name} ${frameText()}`);
     where.textContent = circle
-      ? `mean ± standard deviation of ${inCircle(circle.panel).length} voxels, radius ${radius().toFixed(1)} mm`
+      ? `mean ± standard deviation of ${codesInside(circle.panel).length} voxels, radius ${radius().toFixed(1)} mm`
       : read && state.tool === "value" ? names.join(", ") : TOOLS[state.tool];
     tell(read?.point ?? null);
   }
@@ -590,42 +414,17 @@ function build(root, data, frames, outlines, changed = () => {}) {
       : state.tool === "region" ? { panel, from: [r, c], to: [r, 1.2 * c] } : null;
   }
 
-  function radius() { // in mm; of a line its length
-    const { from, to, panel } = state.mark;
-    const { dy, dx } = planeOf(panel);
-    return Math.hypot((to[0] - from[0]) * dy, (to[1] - from[1]) * dx);
-  }
-
-  function markPath(panel) {
-    const { dy, dx } = planeOf(panel);
-    const { from: [r, c], to } = state.mark;
-    if (state.tool === "profile") return `M${c} ${r}L${to[1]} ${to[0]}`;
-    const [rx, ry] = [radius() / dx, radius() / dy];
-    return `M${c - rx} ${r}a${rx} ${ry} 0 1 0 ${2 * rx} 0a${rx} ${ry} 0 1 0 ${-2 * rx} 0`;
-  }
-
-  // The codes of the voxels whose centre lies in the circle; at least the one at its centre.
-  function inCircle(panel) {
-    const { height, width, dy, dx } = planeOf(panel);
-    const { from: [row, column] } = state.mark;
-    const [down, across] = [radius() / dy, radius() / dx];
-    const codes = [];
-    for (let r = Math.max(0, Math.floor(row - down)); r < Math.min(height, row + down); r++) {
-      for (let c = Math.max(0, Math.floor(column - across)); c < Math.min(width, column + across); c++) {
-        const inside = ((r + 0.5 - row) * dy) ** 2 + ((c + 0.5 - column) * dx) ** 2 <= radius() ** 2;
-        if (inside) codes.push(codeAt(panel, voxelAt(panel, [r, c])));
-      }
-    }
-    return codes.length ? codes : [codeAt(panel, voxelAt(panel, [row, column]))];
-  }
+  const markPath = (panel) => (state.tool === "profile" ? linePath : circlePath)(state.mark, planeOf(panel));
+  const radius = () => radiusOf(state.mark, planeOf(state.mark.panel));
+  const codesInside = (panel) =>
+    placesInside(state.mark, planeOf(panel)).map((place) => codeAt(panel, voxelAt(panel, place)));
 
   function drawProfile() {
-    const { from, to, panel } = state.mark;
-    const steps = Math.max(1, Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1])));
+    const { panel } = state.mark;
+    const places = placesAlong(state.mark);
     const shown = panels.filter((other) => other.unit === panel.unit && linked(other, panel));
     drawChart(chart, radius() || 1, shown.map((other) => {
-      const codes = Array.from({ length: steps + 1 }, (_, k) =>
-        codeAt(other, voxelAt(other, from.map((start, i) => start + ((to[i] - start) * k) / steps))));
+      const codes = places.map((place) => codeAt(other, voxelAt(other, place)));
       const cropped = codes.some((code) => boundOf(other, code)) ? " (cut at its colour range)" : "";
       return { panel: other, title: nameOf(other) + cropped, values: codes.map((code) => valueOf(other, code)) };
     }));
@@ -806,5 +605,4 @@ async function render({ model, el }) {
   return () => model.off("change", refresh);
 }
 
-export { CSS, add, addSvg, bytesOf, drawBar, inflate, paint, pixelTable, show, ticksOf, valueText };
-export default { render };
+export { render, show };

@@ -1,13 +1,14 @@
 """Look through volumes slice by slice: in the notebook, in a saved one, in an exported page and on a slide.
 
 The output of `volshow` is one piece of HTML that holds everything: a picture of one slice, the volumes in 8 bits, and
-the script (viewer.js) that replaces the picture by linked slices. Without scripts the picture stays.
+the script (viewer.js, with drawing.js and mark.js) that replaces the picture by linked slices. Without scripts the picture stays.
 """
 
 import base64
 import html
 import json
 import math
+import re
 from numbers import Real
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from petcourse.panel import as_volume, deflated, for_each, outline, panel, scale
 from petcourse.picture import picture
 from petcourse.scanner import whole
 
+SCRIPTS = "drawing.js", "mark.js", "viewer.js"
 LIMIT_MB = 12  # a notebook with larger outputs is slow to open and to save
 
 _PAGE = """<div class="pv-root">
@@ -174,24 +176,24 @@ def page(data, volumes, masks, cmaps):
     packed = [{**p, "voxels": v} for p, v in zip(data["panels"], voxels[: len(volumes)], strict=True)]
     shown = {**data, "panels": packed, "outlines": [{"voxels": v} for v in voxels[len(volumes) :]]}
     summary = f"panels={len(volumes)}, slices={volumes[0].shape[1]}, frames={max(len(v) for v in volumes)}"
-    return Viewer(as_page("show", [script("viewer.js")], shown, still), summary)
+    return Viewer(as_page("show", script(*SCRIPTS), shown, still), summary)
 
 
-def as_page(call, scripts, data, still):
-    """Return HTML with a picture (the bytes of a PNG) that scripts replace, by calling `call(root, data)`."""
+def as_page(call, code, data, still):
+    """Return HTML with a picture (the bytes of a PNG) that a script replaces, by calling `call(root, data)`."""
     return _PAGE.format(
         alt=html.escape(data["alt"]),
         picture=base64.b64encode(still).decode(),
-        script="\n".join(scripts),
+        script=code,
         call=call,
         data=json.dumps(data).replace("<", "\\u003c"),  # inside a script "</script" would end it, even between quotes
     )
 
 
-def script(name):
-    """Return one of the package's ES modules as it goes into a classic script: without imports and exports."""
-    lines = Path(__file__).with_name(name).read_text("utf-8").split("\nexport {", 1)[0].split("\n")
-    return "\n".join(line for line in lines if not line.startswith("import "))
+def script(*names):
+    """Return some of the package's ES modules as one script: without imports and exports."""
+    text = "\n".join(Path(__file__).with_name(name).read_text("utf-8") for name in names)
+    return re.sub(r"^(import|export) [^;]*;\n", "", text, flags=re.MULTILINE)
 
 
 def _axes(slices):

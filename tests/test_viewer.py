@@ -249,22 +249,29 @@ def test_the_output_is_html_alone_and_always_the_same():
     assert not hasattr(first, "_repr_mimebundle_")  # a widget would be shown in place of the HTML
 
 
-def test_the_script_needs_nothing_from_elsewhere():
-    script = Path(viewer.__file__).with_name("viewer.js").read_text("utf-8")
-    assert script.rstrip().endswith("export default { render };")
-    script = script.replace("http://www.w3.org/2000/svg", "")  # the name of SVG's elements, which nobody visits
+@pytest.mark.parametrize("name", ["drawing.js", "mark.js", "viewer.js", "sinogram.js"])
+def test_the_scripts_need_nothing_from_elsewhere(name):
+    folder = Path(viewer.__file__).parent
+    text = (folder / name).read_text("utf-8")
+    imports = re.findall(r'^import \{ ([^}]*) \} from "\./(\w+\.js)";$', text, re.MULTILINE)
+    assert len(imports) == len(re.findall("^import ", text, re.MULTILINE))
+    for names, source in imports:
+        [offered] = re.findall(r"^export \{ ([^}]*) \};$", (folder / source).read_text("utf-8"), re.MULTILINE)
+        assert set(re.split(r",\s+", names)) <= set(re.split(r",\s+", offered))
+    joined = viewer.script(name).replace("http://www.w3.org/2000/svg", "")  # a name of SVG, which nobody visits
     for wrong in (
         "</script",
         "<!--",
         "http:",
         "https:",
         "import ",
+        "export ",
         "fetch(",
         "insertAdjacentHTML",
         "innerHTML",
         "eval(",
     ):
-        assert wrong not in script
+        assert wrong not in joined
 
 
 def test_four_brain_like_volumes_are_small():

@@ -152,7 +152,7 @@ def number(got, what="the answer"):
 
 def choice(got, options, what="the answer"):
     """Return a learner's choice; `Wrong` if it is none of the options, a list of str."""
-    if got not in options:
+    if not isinstance(got, str) or got not in options:
         raise Wrong(f"{what} is {got!r}, but one of {', '.join(map(repr, options))} is wanted.", "copy one of them.")
     return got
 
