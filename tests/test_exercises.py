@@ -180,3 +180,89 @@ def test_what_the_learners_code_raises_is_said(capsys):
 
     dividing(lambda x: x / 0)
     assert "it stops with ZeroDivisionError: division by zero." in capsys.readouterr().out
+
+
+NONSENSE = [
+    "text",
+    3,
+    1j,
+    True,
+    [],
+    {},
+    {"a": 1},
+    set(),
+    [[1, 2], [3]],
+    ([1], [1, 2]),
+    np.ones(0),
+    np.ones((2, 3, 4, 5)),
+]
+NONSENSE += [np.array(["a"]), np.array([None, 1], object), range(3), (x for x in "ab"), np.nan, np.inf, -1e300, print]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_answer_ends_in_a_traceback(module):
+    checks = importlib.import_module(f"petcourse.exercises.{module}")
+    for name, cases in importlib.import_module(f"mistakes_{module}").MISTAKES.items():
+        example = cases[0][0]
+        for k in range({"bin_of_line": 2, "transpose_of_blur": 1}.get(name, 0), len(example)):  # the others are given
+            for thing in [*NONSENSE, max, np.add, lambda: 1, lambda *given: given]:
+                for answer in (thing, lambda *given, thing=thing: thing):
+                    answers = [*example[:k], answer, *example[k + 1 :]]
+                    assert getattr(checks, name).verdict(*answers).status in ("wrong", "not attempted"), (name, answer)
+
+
+BLUR = np.array([0.6, 0.3, 0.1])
+
+
+def other_back(at, value, n):
+    j, row = at.astype(int), np.zeros(n)
+    for k, weight in ((j, 1 - (at - j)), (j + 1, at - j)):
+        np.add.at(row, k, weight * value)
+    return row
+
+
+def other_split(heads, unseen):
+    test = np.isin(heads, sorted(set(heads.tolist()))[-unseen:])
+    return np.array([~test, test])
+
+
+@pytest.mark.parametrize(
+    ("name", "answers"),
+    [
+        ("hardware.back_projection", [other_back]),
+        (
+            "hardware.back_projection",
+            [
+                lambda a, v, n: (
+                    np.bincount(a.astype(int), v - a % 1 * v, n) + np.bincount(1 + a.astype(int), a % 1 * v, n)
+                )
+            ],
+        ),
+        ("hardware.how_many_fit", [lambda s, d, gb: np.floor(gb * 1e9 / np.zeros(s, d).nbytes)]),
+        ("hardware.float32_counter", [2**24]),
+        ("data.half_value_layer", [lambda mu: -np.log(0.5) / (mu / 10)]),
+        ("data.coronal_plane", [lambda image, y, at: image[:, np.argmin((y - at) ** 2), :].tolist()]),
+        ("data.voxels_in_a_lesion", [7]),
+        ("simulation.survival_probability", [lambda mu, step: np.exp(-np.trapezoid(mu, dx=step))]),
+        ("simulation.survival_probability", [lambda mu, step: float(np.prod(np.exp(-mu * step)))]),
+        (
+            "simulation.tiny_measurement",
+            [lambda P, u, r, n, rng: rng.poisson(P @ (u * n / (P @ u).sum()) + r).tolist()],
+        ),
+        ("simulation.transpose_of_blur", [lambda u: np.convolve(u, BLUR), lambda v: np.correlate(v, BLUR, "valid")]),
+        ("mlem.mlem_update", [lambda u, P, m, r: (u * (P.T @ (m / np.maximum(P @ u + r, 1e-30))) / P.sum(0)).tolist()]),
+        ("mlem.choose_the_iteration", [lambda c, e: [1 + int((c >= 0.9 * c[-1]).argmax()), 1 + list(e).index(min(e))]]),
+        ("unet.parameters", [lambda c, f, s: float(f * c * s**2 + f)]),
+        ("unet.error_lowered", [20]),
+        ("unet.scaling", [lambda *all: [(v / all[0].mean()).astype(np.float32) for v in all]]),
+        ("evaluation.leak", [lambda a, b: frozenset(dict(a)) & frozenset(dict(b))]),
+        ("evaluation.leak", [lambda a, b: np.intersect1d([h for h, _ in a], [h for h, _ in b])]),
+        ("evaluation.split_by_head", [other_split]),
+        ("evaluation.error_in_the_head", [lambda u, t, h: np.linalg.norm((u - t)[h]) / np.linalg.norm(t[h])]),
+        ("evaluation.same_noise", [lambda p, c: float(p[1] - np.interp(p[0], *c.T))]),
+    ],
+)
+def test_right_answers_in_other_words(name, answers):
+    module, check = name.split(".")
+    verdict = getattr(importlib.import_module(f"petcourse.exercises.{module}"), check).verdict(*answers)
+    assert verdict.status == "right", str(verdict)

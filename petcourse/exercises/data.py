@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from petcourse.exercises import Wrong, call, compare, exercise, number
+from petcourse.exercises import Wrong, call, call_array, compare, exercise, number
 from petcourse.scanner import Scanner
 
 
@@ -48,8 +48,8 @@ Y = -2.0 * (np.arange(6) - 2.5)  # as Scanner.axes: row 0 is the front of the he
 def coronal_plane(coronal):
     """Notebook 01: the plane (z, x) nearest to ``at`` mm, ``coronal(image, y, at)``."""
     for at in (3.4, -4.8):
-        got, row = call(coronal, IMAGE, Y, at), int(abs(Y - at).argmin())
-        shape = np.shape(got)
+        got, row = call_array(coronal, IMAGE, Y, at), int(abs(Y - at).argmin())
+        shape = got.shape
         if shape == IMAGE.shape[1:]:
             raise Wrong("that is an axial plane (y, x).", "a coronal one keeps all z: which index is fixed?")
         if shape == IMAGE.shape[:2]:

@@ -29,7 +29,8 @@ POINT = np.array([0.11, 0.62])
 def leak(leaks):
     """Notebook 05: the heads of which slices are both learned from and tested on, ``leaks(learn, test)``."""
     got = call(leaks, list(LEARN), list(TEST))
-    if isinstance(got, bool) or not isinstance(got, (set, list, tuple)):
+    got = got.tolist() if isinstance(got, np.ndarray) else got
+    if not isinstance(got, (set, frozenset, list, tuple)):
         text = f"it gives {got!r}, but the names of the heads are wanted, as a set."
         raise Wrong(text, "a yes or no does not say whom to take out.")
     try:
@@ -63,6 +64,7 @@ def split_by_head(split):
     """Notebook 05: where to learn and where to test, by head, ``by_head(heads, unseen)``."""
     heads = np.repeat([1, 2, 3, 4], (5, 3, 6, 2))[np.random.default_rng(6).permutation(16)]
     got = call(split, heads, 2)
+    got = list(got) if isinstance(got, np.ndarray) and got.ndim else got
     if not isinstance(got, (tuple, list)) or len(got) != 2 or any(np.shape(g) != heads.shape for g in got):
         text = f"two arrays with {len(heads)} values are wanted: learn and test."
         raise Wrong(text, "a comparison such as heads > 3 gives True or False for each slice.")

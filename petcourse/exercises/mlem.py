@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from petcourse.exercises import Wrong, _array, call, choice, compare, exercise, number
+from petcourse.exercises import Wrong, call_array, choice, compare, exercise, number
 
 RNG = np.random.default_rng(3)
 P = RNG.random((6, 4)).round(2)
@@ -26,18 +26,13 @@ def _named(got, wrong, what, hint):
         raise Wrong(what, hint)
 
 
-def _call(function, *given):
-    with np.errstate(all="ignore"):  # 0 / 0 and the like are among the mistakes that are looked for
-        return _array(call(function, *given), "the answer")
-
-
 @exercise(
     second="theta / (P.T @ ones) * (P.T @ ratio), where ratio is m / (P @ theta + r) in live bins and 0 in dead ones.",
     right="this is all of MLEM; the package adds only arithmetic in place.",
 )
 def mlem_update(update):
     """Notebook 03: one update with a dead bin, ``update(theta, P, m, r)``."""
-    got = _call(update, THETA, P, M, R)
+    got = call_array(update, THETA, P, M, R)
     if got.shape == THETA.shape and np.isnan(got).any():
         raise Wrong("the image is NaN.", "one bin is dead: P @ theta + r is 0 there, and 0 / 0 spoils every sum.")
     randoms = "what does a bin expect to count: trues and what else?"
@@ -110,7 +105,7 @@ def spoil_the_adjoint(prediction, likelihoods):
     choice(prediction, ["rises", "rises, then falls", "NaN"], "the prediction")
     lines, spoiled, m, r = spoiled_scan()
     for B, name in ((lines.T, "P.T"), (spoiled, "the shifted one")):
-        got, (start, *want) = _call(likelihoods, lines, B, m, r, UPDATES), _likelihoods(B)
+        got, (start, *want) = call_array(likelihoods, lines, B, m, r, UPDATES), _likelihoods(B)
         after = f"{UPDATES} values are wanted, one after each update: the first is of the image after one."
         _named(got, [start, *want], "the image of ones is counted, too.", after)
         _named(got, [start, *want[:-1]], "each likelihood belongs to the image before its update.", after)
@@ -146,7 +141,7 @@ def forget_the_randoms(where, bias):
     m = lines @ theta + r  # without noise: what is left is the bias
     voxel = int(np.flatnonzero(theta == 1)[0])
     a, b = reconstruct(m, r), reconstruct(m, 0 * r)
-    got, want = _call(bias, reconstruct, m, r, voxel), (b - a) / a
+    got, want = call_array(bias, reconstruct, m, r, voxel), (b - a) / a
     _named(got, want, "it is an image.", "give the value in one voxel.")
     got = np.array(number(got))
     _named(got, -want[voxel], "the sign is wrong.", "positive means: without r the image is too high.")
@@ -185,7 +180,7 @@ def choose_the_iteration(choose):
     for counts in (FEW, MANY):
         contrast, error = _course(counts)
         wanted = np.flatnonzero(contrast >= 0.9 * contrast[-1])[0] + 1, error.argmin() + 1
-        got = _call(choose, contrast, error)
+        got = call_array(choose, contrast, error)
         if got.shape != (2,):
             raise Wrong(f"two numbers are wanted, but it has shape {got.shape}.", "return first, best.")
         _named(got, wanted[::-1], "the two are swapped.", "first the one for the contrast, then that of least error.")

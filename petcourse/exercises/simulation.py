@@ -3,7 +3,7 @@
 import numpy as np
 
 from petcourse import Scanner
-from petcourse.exercises import Wrong, call, compare, exercise, number
+from petcourse.exercises import Wrong, call, call_array, compare, exercise, number
 
 
 @exercise(
@@ -54,10 +54,11 @@ def _two_whole_numbers(answer):
     return map(int, pair)
 
 
-# Two lines as (mu along the line in 1/mm, step in mm): through a head with its skull, and through a small object.
+# Two lines as (mu along the line in 1/mm, step in mm): through a head with its skull, and through a small object. Both
+# begin and end in air, where a sum and the trapezoidal rule give the same.
 LINES = [
-    (np.concatenate([np.full(5, 0.013), np.full(80, 0.00975), np.full(5, 0.013)]), 2.0),
-    (np.linspace(0.002, 0.01, 50), 0.5),
+    (np.concatenate([[0], np.full(5, 0.013), np.full(80, 0.00975), np.full(5, 0.013), [0]]), 2.0),
+    (np.concatenate([[0], np.linspace(0.002, 0.01, 50), [0]]), 0.5),
 ]
 
 
@@ -67,8 +68,8 @@ LINES = [
 )
 def survival_probability(survival):
     """Notebook 02: part of the pairs that get out, ``survival(mu, step)``."""
-    got = [call(survival, mu, step) for mu, step in LINES]
-    if np.shape(got[0]) == LINES[0][0].shape:
+    got = [call_array(survival, mu, step) for mu, step in LINES]
+    if got[0].shape == LINES[0][0].shape:
         raise Wrong("it gives a number for each sample.", "an integral adds them up, and the line has one probability.")
     got = np.array([number(value, "the probability") for value in got])
     integral = np.array([mu.sum() * step for mu, step in LINES])
@@ -113,7 +114,7 @@ def tiny_measurement(measure_tiny):
     t = P @ THETA
     scale = COUNTS / t.sum()
     expected = t * scale + R
-    if np.shape(m) != R.shape:
+    if call_array(measure_tiny, P, THETA, R, COUNTS, np.random.default_rng(5)).shape != R.shape:
         compare(m, expected, "m", axes=("bin",))  # which says that the shape is wrong
     m = np.asarray(m)
     if np.allclose(m, expected):
@@ -171,9 +172,9 @@ def _require_sums(m, t, scale):
 def transpose_of_blur(blur, transpose):
     """Notebook 02: the transpose of a blur that makes its row longer, ``transpose(v)``."""
     B = np.stack([call(blur, unit) for unit in np.eye(6)], axis=1)
-    columns = [call(transpose, unit) for unit in np.eye(len(B))]
-    if any(np.shape(column) != (6,) for column in columns):
-        text = f"of {len(B)} values it makes shape {np.shape(columns[0])}, but (6,) is wanted."
+    columns = [call_array(transpose, unit) for unit in np.eye(len(B))]
+    if any(column.shape != (6,) for column in columns):
+        text = f"of {len(B)} values it makes shape {columns[0].shape}, but (6,) is wanted."
         raise Wrong(text, "blur makes a row of 6 longer: its transpose goes back to 6.")
     got = np.stack(columns, axis=1)
     for wrong, what, hint in (

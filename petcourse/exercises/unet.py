@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from petcourse.exercises import Wrong, call, compare, exercise, number
+from petcourse.exercises import Wrong, call, call_array, compare, exercise, number
 
 RNG = np.random.default_rng(4)
 IMAGE = RNG.random((5, 6))
@@ -52,7 +52,7 @@ def _block(flip=1, bias=B, relu=True, late=0 * B):
 )
 def convolution(block):
     """Notebook 04: a 3 x 3 convolution of one channel with bias and ReLU, ``block(image, w, b)``."""
-    got, want = call(block, IMAGE, W, B), _block()
+    got, want = call_array(block, IMAGE, W, B), _block()
     y, x, f = want.shape
     if np.shape(got) == (y - 2, x - 2, f):
         text = f"the result has shape {np.shape(got)}, but the image has {IMAGE.shape}: its rim is lost."
