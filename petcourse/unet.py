@@ -126,7 +126,8 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
         except OSError as error:
             text = f"The checkpoint {checkpoint} cannot be written ({error.strerror})"
             raise OSError(f"{text}: name a file in a folder that you may write to.") from error
-    listeners = keras.callbacks.CallbackList([TqdmCallback(epochs, verbose=0), *callbacks], model=model, epochs=epochs)
+    bar = TqdmCallback(epochs, verbose=0, initial=len(history["loss"]))
+    listeners = keras.callbacks.CallbackList([bar, *callbacks], model=model, epochs=epochs)
     model.stop_training = False
     listeners.on_train_begin()
     # Not model.fit: its iterators took as long again as the steps of an epoch, and its order cannot be resumed.

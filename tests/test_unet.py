@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -187,6 +188,14 @@ def test_resumed_training_gives_the_same_bits(tmp_path):
     assert all((a == b).all() for a, b in zip(parts.get_weights(), whole.get_weights(), strict=True))
     assert train(small(), x, y, 6, (x, y), file, batch_size=4) == expected  # nothing left to do
     assert [p.name for p in file.parent.iterdir()] == ["a.npz"]
+
+
+def test_the_bar_of_a_resumed_training_begins_where_it_stopped(tmp_path, capsys):
+    begins = []
+    for epochs in (2, 4, 4):
+        train(small(), *toy(), epochs, checkpoint=tmp_path / "c.npz")
+        begins.append(re.search(r"\d+/\d+", capsys.readouterr().err)[0])
+    assert begins == ["0/2", "2/4", "4/4"]
 
 
 TRAIN = """
