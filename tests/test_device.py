@@ -16,7 +16,7 @@ import pytest
 from fake_cupy import CUDARuntimeError, Device, Fake, OutOfMemoryError
 
 from petcourse import device, probes
-from petcourse.device import array_module, as_numpy, choose, gpu_name, gpu_trouble, module_of
+from petcourse.device import array_module, as_numpy, choose, gpu_name, gpu_sign, gpu_trouble, module_of
 
 FAULTS = {
     "no driver": ({"driver": 0}, "no NVIDIA driver.*cudaErrorInsufficientDriver.*sudo ubuntu-drivers install"),
@@ -227,3 +227,29 @@ def test_cupy_without_its_libraries(tmp_path):
     env = {name: value for name, value in os.environ.items() if name != "CUPY_PYLOPS"}
     run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize(
+    ("files", "sign"),
+    [
+        ({}, None),
+        ({"bin/nvidia-smi": ""}, "nvidia"),
+        ({"dev/nvidia0": ""}, "nvidia"),
+        ({"dev/nvidiactl": ""}, None),
+        ({"proc/driver/nvidia/version": ""}, "nvidia"),
+        ({"sys/bus/pci/devices/0/vendor": "0x10de\n", "sys/bus/pci/devices/0/class": "0x030000\n"}, "nvidia"),
+        ({"sys/bus/pci/devices/0/vendor": "0x10de\n", "sys/bus/pci/devices/0/class": "0x040300\n"}, None),  # its sound
+        ({"sys/bus/pci/devices/0/vendor": "0x1002\n", "sys/bus/pci/devices/0/class": "0x030000\n"}, None),  # no ROCm
+        ({"sys/bus/pci/devices/0/vendor": "0x10de\n"}, None),
+        ({"bin/rocminfo": ""}, "amd"),
+        ({"opt/rocm/lib": ""}, "amd"),
+    ],
+)
+def test_signs_of_a_gpu(files, sign, tmp_path, monkeypatch):
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr(device, "Path", lambda name: tmp_path / name[1:])
+    assert gpu_sign() == sign
