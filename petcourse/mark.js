@@ -16,9 +16,10 @@ function linePath({ from, to }) {
   return `M${from[1]} ${from[0]}L${to[1]} ${to[0]}`;
 }
 
-function circlePath({ from, to }, plane) {
-  const [r, c] = from;
-  const [rx, ry] = [radiusOf({ from, to }, plane) / plane.dx, radiusOf({ from, to }, plane) / plane.dy];
+function circlePath(mark, plane) {
+  const [r, c] = mark.from;
+  const radius = radiusOf(mark, plane);
+  const [rx, ry] = [radius / plane.dx, radius / plane.dy];
   return `M${c - rx} ${r}a${rx} ${ry} 0 1 0 ${2 * rx} 0a${rx} ${ry} 0 1 0 ${-2 * rx} 0`;
 }
 

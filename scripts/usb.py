@@ -54,7 +54,8 @@ def main():
     for pages in ("site", "slides"):
         if (ROOT / "build" / pages).exists():
             shutil.copytree(ROOT / "build" / pages, STICK / pages)
-    for head in sorted(Path(os.environ.get("PETCOURSE_BRAINWEB") or "/nowhere").glob("subject_*.bin.gz")):
+    heads = os.environ.get("PETCOURSE_BRAINWEB")
+    for head in sorted(Path(heads).glob("subject_*.bin.gz")) if heads else ():
         (STICK / "brainweb").mkdir(exist_ok=True)
         shutil.copy(head, STICK / "brainweb")
     for part in sorted(STICK.iterdir()):

@@ -105,10 +105,20 @@ def call(function, *given):
     return out
 
 
+def as_array(got, what):
+    """Return an answer as an array of float; `Wrong` if it is none."""
+    got = got.get() if hasattr(got, "__cuda_array_interface__") else got
+    try:
+        return np.asarray(got, float)
+    except (TypeError, ValueError):
+        text = f"{what} is {_kind(got)}, but an array of numbers is wanted."
+        raise Wrong(text, "return the array itself.") from None
+
+
 def call_array(function, *given):
     """Return what the learner's function makes of copies of the arguments as an array of float; `Wrong` if it is none."""
     with np.errstate(all="ignore"):  # 0 / 0 and the like are among the mistakes that are looked for
-        return _array(call(function, *given), "the answer")
+        return as_array(call(function, *given), "the answer")
 
 
 def compare(got, want, what="the result", tolerance=1e-5, axes=None):
@@ -125,7 +135,7 @@ def compare(got, want, what="the result", tolerance=1e-5, axes=None):
     axes : tuple of str, optional
         What the axes of the reference are, for the message on a wrong shape.
     """
-    got, want = _array(got, what), np.asarray(want, float)
+    got, want = as_array(got, what), np.asarray(want, float)
     if got.shape != want.shape:
         named = f" ({', '.join(axes)})" if axes else ""
         text = f"{what} has shape {got.shape}, but {want.shape}{named} is wanted."
@@ -165,15 +175,6 @@ def choice(got, options, what="the answer"):
     if not isinstance(got, str) or got not in options:
         raise Wrong(f"{what} is {got!r}, but one of {', '.join(map(repr, options))} is wanted.", "copy one of them.")
     return got
-
-
-def _array(got, what):
-    got = got.get() if hasattr(got, "__cuda_array_interface__") else got
-    try:
-        return np.asarray(got, float)
-    except (TypeError, ValueError):
-        text = f"{what} is {_kind(got)}, but an array of numbers is wanted."
-        raise Wrong(text, "return the array itself.") from None
 
 
 def _kind(value):

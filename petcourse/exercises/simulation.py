@@ -3,7 +3,7 @@
 import numpy as np
 
 from petcourse import Scanner
-from petcourse.exercises import Wrong, call, call_array, compare, exercise, number
+from petcourse.exercises import Wrong, as_array, call, call_array, compare, exercise, number
 
 
 @exercise(
@@ -114,7 +114,7 @@ def tiny_measurement(measure_tiny):
     t = P @ THETA
     scale = COUNTS / t.sum()
     expected = t * scale + R
-    if call_array(measure_tiny, P, THETA, R, COUNTS, np.random.default_rng(5)).shape != R.shape:
+    if as_array(m, "m").shape != R.shape:
         compare(m, expected, "m", axes=("bin",))  # which says that the shape is wrong
     m = np.asarray(m)
     if np.allclose(m, expected):

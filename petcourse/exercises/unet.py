@@ -54,10 +54,10 @@ def convolution(block):
     """Notebook 04: a 3 x 3 convolution of one channel with bias and ReLU, ``block(image, w, b)``."""
     got, want = call_array(block, IMAGE, W, B), _block()
     y, x, f = want.shape
-    if np.shape(got) == (y - 2, x - 2, f):
-        text = f"the result has shape {np.shape(got)}, but the image has {IMAGE.shape}: its rim is lost."
+    if got.shape == (y - 2, x - 2, f):
+        text = f"the result has shape {got.shape}, but the image has {IMAGE.shape}: its rim is lost."
         raise Wrong(text, "put zeros around the image first: np.pad(image, 1).")
-    if np.shape(got) == (f, y, x):
+    if got.shape == (f, y, x):
         raise Wrong("the filters are the first axis.", "Keras has channels last: (y, x, filter).")
     for wrong, what, hint in (
         (_block(flip=-1), "the filter is turned by 180 degrees.", "networks do not flip it: start at w[0, 0]."),
@@ -65,7 +65,7 @@ def convolution(block):
         (_block(relu=False), "the ReLU is missing.", "negative sums become 0."),
         (_block(bias=0 * B, late=B), "the bias comes after the ReLU.", "first the whole sum, bias too; then the ReLU."),
     ):
-        if np.shape(got) == wrong.shape and np.allclose(got, wrong):
+        if got.shape == wrong.shape and np.allclose(got, wrong):
             raise Wrong(what, hint)
     compare(got, want, "the result", axes=("y", "x", "filter"))
 
