@@ -17,7 +17,7 @@ SIZE := $(or $(PETCOURSE_SIZE),full)
 RUN := $(SIZE)$(if $(PETCOURSE_QUICK),-quick)
 EXECUTED := build/executed/$(RUN)
 COPIES := $(NOTEBOOKS:notebooks/%=$(EXECUTED)/%)
-API := scanner projector psf phantom simulation reconstruction viewer live sinogram figure dataset case unet metrics device cache size
+API := scanner projector psf phantom simulation reconstruction viewer live sinogram figure dataset case unet metrics hardware cache size
 NPM := docs/node_modules/.package-lock.json
 
 .NOTPARALLEL:  # a notebook finds in the cache what those before it have computed
@@ -40,7 +40,7 @@ run: $(STAMP)  ## execute all notebooks anew, in order, at full size; copies and
 	rm -rf $(EXECUTED) build/cache-$(RUN)
 	$(MAKE) $(COPIES)
 
-$(EXECUTED)/%.ipynb: notebooks/%.ipynb $(wildcard petcourse/*.*) | $(STAMP)
+$(EXECUTED)/%.ipynb: notebooks/%.ipynb $(wildcard petcourse/*.* petcourse/*/*.*) | $(STAMP)
 	PETCOURSE_SIZE=$(SIZE) PETCOURSE_CACHE="$(CURDIR)/build/cache-$(RUN)" $(PY) -m benchmarks.notebooks $(EXECUTED) $<
 
 times: $(STAMP)  ## write what `make run` measured into README and the notebooks

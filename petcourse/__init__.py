@@ -23,6 +23,7 @@ _MODULE_OF = {
     "volshow": "viewer",
     "sinoshow": "sinogram",
     "cached": "cache",
+    "as_numpy": "hardware.device",
 }
 __all__ = list(_MODULE_OF)
 

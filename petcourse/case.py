@@ -8,7 +8,7 @@ from tqdm.auto import tqdm
 
 from petcourse.cache import cached
 from petcourse.dataset import BLUR, MODEL, RANDOMS, as_slices
-from petcourse.device import as_numpy
+from petcourse.hardware.device import as_numpy
 from petcourse.projector import Attenuation
 from petcourse.psf import PSF
 from petcourse.reconstruction import mlem

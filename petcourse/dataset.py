@@ -7,7 +7,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from petcourse.cache import cached
-from petcourse.device import as_numpy
+from petcourse.hardware.device import as_numpy
 from petcourse.psf import PSF
 from petcourse.reconstruction import mlem
 from petcourse.simulation import made_of, measure

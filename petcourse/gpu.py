@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from petcourse.device import first_line
+from petcourse.hardware.device import first_line
 from petcourse.operator import free_bytes, require_memory
 from petcourse.rays import EDGE
 

@@ -10,8 +10,8 @@ import os
 
 import numpy as np
 
-from petcourse.device import module_of
-from petcourse.probes import memory
+from petcourse.hardware.device import module_of
+from petcourse.hardware.probes import memory
 
 # With CuPy installed PyLops would load all of CUDA's libraries, and fail where one is missing: nothing here needs them.
 os.environ.setdefault("CUPY_PYLOPS", "0")

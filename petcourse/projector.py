@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from petcourse.device import array_module, module_of, warn_once
+from petcourse.hardware.device import array_module, module_of, warn_once
+from petcourse.hardware.probes import available_cores
 from petcourse.operator import Operator, require_array, require_memory
-from petcourse.probes import available_cores
 from petcourse.rays import EDGE, rays, segments
 
 ANGLES_AT_ONCE = {"forward": 4, "back": 8}  # so that a tile's work array stays in the cache
@@ -33,7 +33,7 @@ class Projector(Operator):
         By default one for each processor core.
     device : {"auto", "gpu", "cpu"}
         Where it computes. On a GPU it takes CuPy arrays and gives CuPy arrays, and nothing is copied unasked. "auto" is
-        a GPU if there is one that works (see `petcourse.device.choose`) and on which the projector can be made.
+        a GPU if there is one that works (see `petcourse.hardware.device.choose`) and on which the projector can be made.
 
     Attributes
     ----------

@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from petcourse.device import module_of
+from petcourse.hardware.device import module_of
 from petcourse.operator import Operator, require_array, require_memory
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from petcourse.cache import cached
-from petcourse.device import as_numpy, module_of
+from petcourse.hardware.device import as_numpy, module_of
 from petcourse.operator import require_array, require_memory
 from petcourse.projector import Attenuation, Projector
 from petcourse.psf import PSF

@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 
-from petcourse.device import as_numpy
+from petcourse.hardware.device import as_numpy
 from petcourse.panel import as_volume, deflated, for_each, panel, scales
 from petcourse.picture import as_png
 from petcourse.viewer import LIMIT_MB, Viewer, as_page, script

@@ -2,9 +2,9 @@
 
 import os
 
-from petcourse.device import choose
-from petcourse.drivers import MLEM
-from petcourse.probes import available_cores, memory
+from petcourse.hardware.device import choose
+from petcourse.hardware.judge import MLEM
+from petcourse.hardware.probes import available_cores, memory
 from petcourse.scanner import Scanner
 
 SMALL_RINGS = 20  # the fewest whole rings with oblique segments and a brain's middle in view

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from fake_cupy import CUDARuntimeError, Device, Fake, OutOfMemoryError
 
-from petcourse import device, probes
-from petcourse.device import array_module, as_numpy, choose, gpu_name, gpu_sign, gpu_trouble, module_of
+from petcourse.hardware import device, probes
+from petcourse.hardware.device import array_module, as_numpy, choose, gpu_name, gpu_sign, gpu_trouble, module_of
 
 FAULTS = {
     "no driver": ({"driver": 0}, "no NVIDIA driver.*cudaErrorInsufficientDriver.*sudo ubuntu-drivers install"),
@@ -203,7 +203,7 @@ def test_environment_decides_what_auto_is(monkeypatch):
 def test_real_cupy_without_a_driver():
     """Where CuPy is installed and there is no driver, its own messages lead to the same sentence."""
     code = (
-        "import cupy\nfrom petcourse.device import gpu_trouble\n"
+        "import cupy\nfrom petcourse.hardware.device import gpu_trouble\n"
         "print(gpu_trouble() if cupy.cuda.runtime.driverGetVersion() == 0 else 'driver')"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -18,8 +18,10 @@ from time import monotonic
 
 import pytest
 
-from petcourse import device, drivers, hardware, probes
-from petcourse.probes import VISIBLE
+from petcourse.hardware import check as hardware
+from petcourse.hardware import device, probes
+from petcourse.hardware import judge as drivers
+from petcourse.hardware.probes import VISIBLE
 
 ROOT = Path(__file__).parents[1]
 
@@ -87,8 +89,8 @@ def machine(tmp_path, monkeypatch):
         sources["sitecustomize"] = f"""
             import sys
             if sys.orig_argv[-1] == "cupy":
-                import petcourse.device
-                petcourse.device.gpu_sign = lambda: {sign!r}
+                import petcourse.hardware.device
+                petcourse.hardware.device.gpu_sign = lambda: {sign!r}
         """
         for name, source in sources.items():
             (tmp_path / f"{name}.py").write_text(textwrap.dedent(source))

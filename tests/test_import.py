@@ -12,7 +12,11 @@ import pytest
 import petcourse
 
 PACKAGE = Path(petcourse.__file__).parent
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+MODULES = sorted(
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for path in PACKAGE.rglob("*.py")
+    if path.stem not in ("__init__", "__main__")
+)
 HEAVY = {"numba", "scipy", "pylops", "matplotlib", "IPython", "ipywidgets", "brainweb", "tensorflow", "keras", "cupy"}
 
 
@@ -57,7 +61,7 @@ def test_every_public_name_is_there():
 
 @pytest.mark.parametrize("module", MODULES)
 def test_modules_are_short(module):
-    lines = len((PACKAGE / f"{module}.py").read_text(encoding="utf-8").splitlines())
+    lines = len((PACKAGE / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8").splitlines())
     assert lines <= 220, f"{module}.py has {lines} lines: is it still one thing?"
 
 

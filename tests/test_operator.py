@@ -8,7 +8,7 @@ import pylops
 import pytest
 from reference import Matrix
 
-from petcourse import probes
+from petcourse.hardware import probes
 from petcourse.operator import Product, require_memory
 
 RNG = np.random.default_rng(0)

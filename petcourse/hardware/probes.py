@@ -1,4 +1,4 @@
-"""What the machine says when asked: plain numbers and names, without a judgement (`petcourse.hardware` judges).
+"""What the machine says when asked: plain numbers and names, without a judgement (`petcourse.hardware.check` judges).
 
 What may hang (drivers, disks) or is heavy (TensorFlow) is asked in a process of its own, by `ask`.
 """
@@ -61,7 +61,7 @@ def cupy():
     """Ask CuPy for its version, those of its CUDA, of its compiler and of the driver, and whether it can compute."""
     from importlib.metadata import distributions
 
-    from petcourse.device import gpu_name, gpu_sign, gpu_trouble
+    from petcourse.hardware.device import gpu_name, gpu_sign, gpu_trouble
 
     names = {(d.name or "").lower() for d in distributions()}
     packages = sorted(n for n in names if n == "cupy" or n.startswith(("cupy-cuda", "cupy-rocm")))
@@ -184,7 +184,7 @@ def ask(names, limit):
     answers : dict of dict
         ``error`` stands in the place of what could not be told, ``hung`` where the time was over.
     """
-    command = [sys.executable, "-c", "import petcourse.probes as p, sys; p.tell(sys.argv[1])"]
+    command = [sys.executable, "-c", "import petcourse.hardware.probes as p, sys; p.tell(sys.argv[1])"]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     children = {name: subprocess.Popen([*command, name], **pipes) for name in names}
     answers, end = {}, monotonic() + limit

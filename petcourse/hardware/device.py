@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from petcourse.probes import version, visible
+from petcourse.hardware.probes import version, visible
 
 INSTALL = '.venv/bin/pip install -e ".[{}]"'
 
@@ -203,7 +203,17 @@ def module_of(x):
 
 
 def as_numpy(x):
-    """A CuPy array's copy in NumPy; any other array as it is."""
+    """Bring an array from the GPU.
+
+    Parameters
+    ----------
+    x : array
+
+    Returns
+    -------
+    array
+        A CuPy array's copy in NumPy; anything else as it is.
+    """
     return x if module_of(x) in (np, None) else x.get()
 
 

@@ -1,12 +1,12 @@
 """The lines of the hardware report that concern GPUs: driver, GPU, CuPy, NVRTC, TensorFlow, and the projector's device.
 
-Each function takes what `petcourse.probes` was told and returns a state, a finding and, if there is one, a remedy.
+Each function takes what `petcourse.hardware.probes` was told and returns a state, a finding and, if there is one, a remedy.
 """
 
 import os
 
-from petcourse.device import INSTALL, gpu_sign
-from petcourse.probes import system, version, visible
+from petcourse.hardware.device import INSTALL, gpu_sign
+from petcourse.hardware.probes import system, version, visible
 
 PIP = INSTALL.split()[0]  # as `make setup` leaves it; in a conda environment it is `pip`
 DRIVER_PAGE = "https://www.nvidia.com/drivers"
@@ -143,7 +143,7 @@ def tensorflow(told, nvidia, cupy):
 
 
 def projector(told):
-    """Say which device the course's projector will use, as `petcourse.device.choose` will."""
+    """Say which device the course's projector will use, as `petcourse.hardware.device.choose` will."""
     asked, trouble = os.environ.get("PETCOURSE_DEVICE") or "auto", told.get("trouble", told.get("error"))
     if asked not in ("auto", "gpu", "cpu"):
         text = f"PETCOURSE_DEVICE is {asked!r} and auto, gpu or cpu is wanted"

@@ -10,8 +10,9 @@ import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
-from petcourse import __version__, drivers
-from petcourse.probes import ask, available_cores, memory, processor, said, system
+from petcourse import __version__
+from petcourse.hardware import judge as drivers
+from petcourse.hardware.probes import ask, available_cores, memory, processor, said, system
 
 LIMIT = 30  # seconds that a driver or a library may take; TensorFlow's import takes 3 to 10
 
@@ -120,7 +121,3 @@ def main(arguments):
         print(json.dumps({"petcourse": __version__, "report": [line._asdict() for line in lines]}, indent=1))
     else:
         print(as_text(lines))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
