@@ -27,7 +27,7 @@ from petcourse.case import scan
 from petcourse.dataset import examples, split
 from petcourse.download import local_subjects
 from petcourse.metrics import contrast_recovery, noise, nrmse, ssim, surroundings
-from petcourse.psf import FWHM_PER_SIGMA
+from petcourse.scan.psf import FWHM_PER_SIGMA
 from petcourse.unet import DeadNetwork, train, unet
 
 RESULTS = Path(__file__).with_name("LEARNING.md")

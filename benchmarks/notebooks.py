@@ -15,7 +15,7 @@ from time import perf_counter
 import nbformat
 
 from petcourse.hardware.probes import available_cores
-from petcourse.size import course_size
+from petcourse.scan.size import course_size
 
 ROOT = Path(__file__).parents[1]
 KERNEL = ["--InlineBackend.figure_formats=retina"]  # twice the pixels, for figures fill a slide

@@ -8,15 +8,15 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _MODULE_OF = {
-    "Scanner": "scanner",
-    "Projector": "projector",
-    "Attenuation": "projector",
-    "PSF": "psf",
+    "Scanner": "scan.scanner",
+    "Projector": "scan.projector",
+    "Attenuation": "scan.projector",
+    "PSF": "scan.psf",
     "load_subject": "phantom",
-    "simulate": "simulation",
-    "measure": "simulation",
-    "attenuation_factors": "simulation",
-    "course_scanner": "size",
+    "simulate": "scan.simulation",
+    "measure": "scan.simulation",
+    "attenuation_factors": "scan.simulation",
+    "course_scanner": "scan.size",
     "mlem": "reconstruction",
     "reconstruct": "dataset",
     "as_slices": "dataset",

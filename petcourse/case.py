@@ -9,10 +9,10 @@ from tqdm.auto import tqdm
 from petcourse.cache import cached
 from petcourse.dataset import BLUR, MODEL, RANDOMS, as_slices
 from petcourse.hardware.device import as_numpy
-from petcourse.projector import Attenuation
-from petcourse.psf import PSF
 from petcourse.reconstruction import mlem
-from petcourse.simulation import attenuation_factors, made_of, simulate
+from petcourse.scan.projector import Attenuation
+from petcourse.scan.psf import PSF
+from petcourse.scan.simulation import attenuation_factors, made_of, simulate
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,9 @@ from tqdm.auto import tqdm
 
 from petcourse.cache import cached
 from petcourse.hardware.device import as_numpy
-from petcourse.psf import PSF
 from petcourse.reconstruction import mlem
-from petcourse.simulation import made_of, measure
+from petcourse.scan.psf import PSF
+from petcourse.scan.simulation import made_of, measure
 
 BLUR, MODEL = 4.5, 2.5  # FWHM of the data and of the reconstruction's PSF [mm]
 RANDOMS = 0.3  # part of all counts

@@ -7,7 +7,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from petcourse.scanner import whole
+from petcourse.scan.scanner import whole
 
 # Matplotlib's maps with a neutral middle: their scale is even about zero unless it is told another one.
 DIVERGING = [

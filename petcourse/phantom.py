@@ -92,7 +92,7 @@ def load_subject(number=None, scanner=None, folder=None, seed=0, texture=True, l
     ValueError, TypeError, OSError
         As `petcourse.download.load_labels`; if `scanner` or `seed` is none; also if the scanner sees too little brain to hold the lesions.
     """
-    from petcourse.scanner import Scanner, whole
+    from petcourse.scan.scanner import Scanner, whole
 
     scanner = Scanner.mmr() if scanner is None else scanner
     if not isinstance(scanner, Scanner):

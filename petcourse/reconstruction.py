@@ -5,7 +5,7 @@ import numbers
 import numpy as np
 
 from petcourse.hardware.device import module_of
-from petcourse.operator import Operator, require_array, require_memory
+from petcourse.scan.operator import Operator, require_array, require_memory
 
 
 def mlem(P, m, r, iterations, theta=None):

@@ -17,7 +17,7 @@ import numpy as np
 
 from petcourse.panel import as_volume, deflated, for_each, outline, panel, scales, subtract
 from petcourse.picture import picture
-from petcourse.scanner import whole
+from petcourse.scan.scanner import whole
 
 SCRIPTS = "drawing.js", "mark.js", "viewer.js"
 LIMIT_MB = 12  # a notebook with larger outputs is slow to open and to save

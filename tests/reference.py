@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from petcourse.operator import Operator
-from petcourse.scanner import Scanner
+from petcourse.scan.operator import Operator
+from petcourse.scan.scanner import Scanner
 
 
 class Matrix(Operator):

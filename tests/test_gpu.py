@@ -20,10 +20,10 @@ from test_projector import difference, random
 
 import petcourse
 from petcourse import PSF, Attenuation, Projector, Scanner, attenuation_factors, measure, mlem, reconstruct, simulate
-from petcourse import gpu as launching
 from petcourse.case import scan
 from petcourse.hardware.device import as_numpy, gpu_trouble
-from petcourse.operator import free_bytes
+from petcourse.scan import kernels as launching
+from petcourse.scan.operator import free_bytes
 
 SMALL = reference.ring()
 ODD = reference.ring(6, 4, columns=17, column_width=4.1, fov_radius=31, span=5, rings=7, max_ring_difference=6, bins=28)
@@ -459,7 +459,7 @@ def test_source_is_hip_as_well():
 
 
 def test_kernels_are_in_the_package():
-    assert Path(petcourse.__file__).with_name("joseph.cu").exists()
+    assert Path(petcourse.__file__).with_name("scan").joinpath("joseph.cu").exists()
     config = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
     assert '"*.cu"' in config
 

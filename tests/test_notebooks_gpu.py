@@ -11,7 +11,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 
-import petcourse.gpu
+import petcourse.scan.kernels
 from petcourse import Projector
 from petcourse.hardware.device import gpu_trouble
 
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 
 
 class Loops:
-    """In the place of `petcourse.gpu.Kernels`, which as loops would take many minutes here: the CPU's projector.
+    """In the place of `petcourse.scan.kernels.Kernels`, which as loops would take many minutes here: the CPU's projector.
 
     That both give the same is tested in test_gpu.py, on small scanners; here the arrays count.
     """
@@ -57,7 +57,7 @@ def cupy(request, monkeypatch):
             pytest.skip(f"no GPU: {trouble}")
         return
     insert_fake(monkeypatch)
-    monkeypatch.setattr(petcourse.gpu, "Kernels", Loops)
+    monkeypatch.setattr(petcourse.scan.kernels, "Kernels", Loops)
 
 
 def run(number, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from reference import Matrix
 
 from petcourse.hardware import probes
-from petcourse.operator import Product, require_memory
+from petcourse.scan.operator import Product, require_memory
 
 RNG = np.random.default_rng(0)
 DENSE, INNER = RNG.random((12, 24)), RNG.random((24, 6))

@@ -9,7 +9,7 @@ import pytest
 
 from petcourse import download
 from petcourse.phantom import EMBEDDED, TISSUES, load_subject
-from petcourse.scanner import Scanner
+from petcourse.scan.scanner import Scanner
 
 FOLDER = os.environ.get("PETCOURSE_BRAINWEB")
 

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from petcourse import size
 from petcourse.hardware import probes
+from petcourse.scan import size
 
 GB = 10**9
 

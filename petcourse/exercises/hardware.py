@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from petcourse.exercises import Wrong, call, call_array, compare, exercise, number
-from petcourse.scanner import Scanner
+from petcourse.scan.scanner import Scanner
 
 SHAPE = Scanner.mmr().sinogram_shape
 NUMBERS = math.prod(SHAPE)

@@ -5,7 +5,7 @@ import numbers
 import numpy as np
 
 from petcourse.hardware.device import module_of
-from petcourse.operator import Operator
+from petcourse.scan.operator import Operator
 
 FWHM_PER_SIGMA = np.sqrt(8 * np.log(2))
 

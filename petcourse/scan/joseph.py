@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 from numba import float32, from_dtype, int64, njit, types, uint64, void
 
-from petcourse.rays import RAY, SEGMENT
+from petcourse.scan.rays import RAY, SEGMENT
 
 STEPS = 8  # rows that are added at a time, so that sums are loaded and stored once per eight
 TILE_BINS, TILE_ROWS = 32, 16  # a tile's sums and voxels stay in the level-2 cache

@@ -9,9 +9,9 @@ from tqdm.auto import tqdm
 
 from petcourse.cache import cached
 from petcourse.hardware.device import as_numpy, module_of
-from petcourse.operator import require_array, require_memory
-from petcourse.projector import Attenuation, Projector
-from petcourse.psf import PSF
+from petcourse.scan.operator import require_array, require_memory
+from petcourse.scan.projector import Attenuation, Projector
+from petcourse.scan.psf import PSF
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from petcourse.hardware.device import first_line
-from petcourse.operator import free_bytes, require_memory
-from petcourse.rays import EDGE
+from petcourse.scan.operator import free_bytes, require_memory
+from petcourse.scan.rays import EDGE
 
 SOURCE = Path(__file__).with_name("joseph.cu")
 THREADS, MOST_PLANES = 128, 8  # in a block, and for each thread

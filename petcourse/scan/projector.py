@@ -9,8 +9,8 @@ import numpy as np
 
 from petcourse.hardware.device import array_module, module_of, warn_once
 from petcourse.hardware.probes import available_cores
-from petcourse.operator import Operator, require_array, require_memory
-from petcourse.rays import EDGE, rays, segments
+from petcourse.scan.operator import Operator, require_array, require_memory
+from petcourse.scan.rays import EDGE, rays, segments
 
 ANGLES_AT_ONCE = {"forward": 4, "back": 8}  # so that a tile's work array stays in the cache
 
@@ -78,7 +78,7 @@ class Projector(Operator):
         self.factor = xp.empty((0, 0, 0), np.float32)
         super().__init__(scanner.image_shape, scanner.sinogram_shape, "the projector X", xp)
         if self.device == "gpu":
-            from petcourse.gpu import Kernels
+            from petcourse.scan.kernels import Kernels
 
             try:
                 self.kernels = Kernels(self, xp)
@@ -91,7 +91,7 @@ class Projector(Operator):
     def forward(self, theta):
         if self.device == "gpu":
             return self.kernels.forward(theta, self.factor)
-        from petcourse.joseph import project
+        from petcourse.scan.joseph import project
 
         at_once = ANGLES_AT_ONCE["forward"]
         require_memory(4 * (self.side**2 * self.depth + np.prod(self.dimsd)), "a forward projection")
@@ -114,7 +114,7 @@ class Projector(Operator):
     def back(self, m):
         if self.device == "gpu":
             return self.kernels.back(m, self.factor)
-        from petcourse.joseph import TILE_BINS, TILE_ROWS, back_project, gather_rays
+        from petcourse.scan.joseph import TILE_BINS, TILE_ROWS, back_project, gather_rays
 
         at_once, angles = ANGLES_AT_ONCE["back"], self.scanner.angles
         tiles = -(-self.scanner.bins // TILE_BINS) * TILE_BINS

@@ -5,7 +5,7 @@ import os
 from petcourse.hardware.device import choose
 from petcourse.hardware.judge import MLEM
 from petcourse.hardware.probes import available_cores, memory
-from petcourse.scanner import Scanner
+from petcourse.scan.scanner import Scanner
 
 SMALL_RINGS = 20  # the fewest whole rings with oblique segments and a brain's middle in view
 WHOLE = 3.5e9  # bytes of memory: 2 GB for the kernel, and room for Jupyter and a notebook that is still open
