@@ -24,8 +24,8 @@ from benchmarks.projectors import machine
 from petcourse import Projector, Scanner, as_slices, load_subject, reconstruct
 from petcourse.cache import cache_folder
 from petcourse.case import scan
+from petcourse.data.brainweb import local_subjects
 from petcourse.dataset import examples, split
-from petcourse.download import local_subjects
 from petcourse.metrics import contrast_recovery, noise, nrmse, ssim, surroundings
 from petcourse.scan.psf import FWHM_PER_SIGMA
 from petcourse.unet import DeadNetwork, train, unet

@@ -12,7 +12,7 @@ _MODULE_OF = {
     "Projector": "scan.projector",
     "Attenuation": "scan.projector",
     "PSF": "scan.psf",
-    "load_subject": "phantom",
+    "load_subject": "data.subject",
     "simulate": "scan.simulation",
     "measure": "scan.simulation",
     "attenuation_factors": "scan.simulation",

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from petcourse import download
+from petcourse.data import brainweb as download
 
 SHAPE = (4, 5, 6)
 STORED = np.array([0, 16, 32, 48, 64, 80, 96, 112, 128, 145, 161, 177])  # what BrainWeb writes for labels 0 to 11

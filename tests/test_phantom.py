@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from petcourse import download
-from petcourse.phantom import EMBEDDED, TISSUES, load_subject
+from petcourse.data import brainweb as download
+from petcourse.data.subject import EMBEDDED, TISSUES, load_subject
 from petcourse.scan.scanner import Scanner
 
 FOLDER = os.environ.get("PETCOURSE_BRAINWEB")
@@ -149,7 +149,7 @@ def test_a_damaged_cache_without_network_falls_back_and_says_why(tmp_path, monke
 
 
 def test_importing_brainweb_is_silent():
-    code = "from petcourse import download; download.silent_brainweb()"
+    code = "from petcourse.data import brainweb; brainweb.silent_brainweb()"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

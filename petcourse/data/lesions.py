@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from petcourse import download
+from petcourse.data import brainweb
 
 DIAMETERS = {20: "cold", 15: "hot", 10: "hot", 8: "hot", 7: "cold", 5: "hot"}  # mm; 15, 8, 7 and 5 as in brainweb
 
@@ -49,7 +49,7 @@ def add_lesions(pet, lesion_map, where, tissue, axes, voxel, rng):
     """
     from scipy.ndimage import distance_transform_edt
 
-    fdg = download.silent_brainweb().FDG
+    fdg = brainweb.silent_brainweb().FDG
     depth = distance_transform_edt((tissue == 2) | (tissue == 3), sampling=voxel)
     free = np.full(pet.shape, np.inf, np.float32)  # distance to the surfaces of the lesions so far
     found = []

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from petcourse import download
-from petcourse.lesions import add_lesions
+from petcourse.data import brainweb
+from petcourse.data.lesions import add_lesions
 
 TISSUES = ("background", "CSF", "grey matter", "white matter", "fat", "muscle", "muscle/skin", "skull", "vessels")
 TISSUES += ("around fat", "dura", "marrow")
-EMBEDDED = Path(__file__).parent / "data" / "colin27_labels.npz"
+EMBEDDED = Path(__file__).parent / "colin27_labels.npz"
 TEXTURE = (1.0, 0, 0.75, 0.75)  # random structure of PET, mu, T1, T2, as in brainweb
 
 
@@ -39,7 +39,7 @@ class Subject:
     t1, t2 : float32
         Magnetic resonance images in arbitrary units.
     labels : uint8
-        Index into `petcourse.phantom.TISSUES` of the tissue at each voxel's centre.
+        Index into `petcourse.data.subject.TISSUES` of the tissue at each voxel's centre.
     lesion_map : uint8
         0, or the number of the lesion (from 1) at each voxel's centre.
     lesions : tuple of Lesion
@@ -90,7 +90,7 @@ def load_subject(number=None, scanner=None, folder=None, seed=0, texture=True, l
     Raises
     ------
     ValueError, TypeError, OSError
-        As `petcourse.download.load_labels`; if `scanner` or `seed` is none; also if the scanner sees too little brain to hold the lesions.
+        As `petcourse.data.brainweb.load_labels`; if `scanner` or `seed` is none; also if the scanner sees too little brain to hold the lesions.
     """
     from petcourse.scan.scanner import Scanner, whole
 
@@ -134,7 +134,7 @@ def load_subject(number=None, scanner=None, folder=None, seed=0, texture=True, l
 def _anatomy(number, folder):
     """Number, name, labels (uint8, rows from the back of the head to its front) and their spacing in mm."""
     if number is None:
-        local = download.local_subjects(folder)
+        local = brainweb.local_subjects(folder)
         reason = "There is no BrainWeb subject on this machine."
         try:
             if local:
@@ -143,7 +143,7 @@ def _anatomy(number, folder):
             reason = str(error)
         print(f"{reason}\nThis is the embedded phantom (Colin27); load_subject(4) fetches BrainWeb 04.")
     elif number != "embedded" and not (virtual := re.fullmatch(r"virtual (\d{1,9})", str(number))):
-        labels = download.load_labels(number, folder)
+        labels = brainweb.load_labels(number, folder)
         return int(number), f"BrainWeb {int(number):02d}", labels, 0.5
     with np.load(EMBEDDED) as file:
         labels = file["labels"]
@@ -167,7 +167,7 @@ def _warp(labels, rng, shift=3.5, smooth=15):
 
 def _intensities(labels, points):
     """PET, mu, T1 and T2 at `points`: (4, z, y, x) float32, each linear between the eight nearest labels' intensities."""
-    bw = download.silent_brainweb()
+    bw = brainweb.silent_brainweb()
     table = np.zeros((4, len(TISSUES)), np.float32)
     for row, kind in zip(table, (bw.FDG, bw.Mu, bw.T1, bw.T2), strict=True):
         for tissue in kind.attrs:

@@ -25,7 +25,7 @@ TIMEOUT, TRIES = (5, 30), 3  # seconds to connect and to wait for bytes: a host 
 
 # SHA-256 of the uncompressed files (the server's gzip bytes differ from day to day). Subject 04 was summed from a
 # download; the others were made from BrainWeb's MINC files by a rule that reproduces 04 bit for bit.
-_LINES = (Path(__file__).parent / "data" / "brainweb.sha256").read_text().splitlines()
+_LINES = (Path(__file__).parent / "brainweb.sha256").read_text().splitlines()
 SUMS = {int(name[8:10]): digest for digest, name in map(str.split, _LINES)}
 # Least and most of labels 1 to 7 and of the head [mL] in subjects 4, 5, 6, 18, 20, 38, 42, 44, 45, 47, 49 and 54.
 MEASURED = {"CSF": (254, 441), "grey matter": (925, 1053), "white matter": (573, 743), "fat": (60, 208)}
@@ -77,7 +77,7 @@ def read_labels(path, number):
     Returns
     -------
     labels : (362, 434, 362) uint8
-        Indices into `petcourse.phantom.TISSUES`.
+        Indices into `petcourse.data.subject.TISSUES`.
     """
     label_of = np.full(256, 255, np.uint8)
     label_of[np.rint(np.arange(12) * 4095 / 255).astype(int)] = np.arange(12)
