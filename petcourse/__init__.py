@@ -17,7 +17,7 @@ _MODULE_OF = {
     "measure": "scan.simulation",
     "attenuation_factors": "scan.simulation",
     "course_scanner": "scan.size",
-    "mlem": "reconstruction",
+    "mlem": "reconstruction.em",
     "reconstruct": "dataset",
     "as_slices": "dataset",
     "volshow": "viewer",

@@ -9,7 +9,7 @@ from tqdm.auto import tqdm
 from petcourse.cache import cached
 from petcourse.dataset import BLUR, MODEL, RANDOMS, as_slices
 from petcourse.hardware.device import as_numpy
-from petcourse.reconstruction import mlem
+from petcourse.reconstruction.em import mlem
 from petcourse.scan.projector import Attenuation
 from petcourse.scan.psf import PSF
 from petcourse.scan.simulation import attenuation_factors, made_of, simulate

@@ -8,7 +8,7 @@ from tqdm.auto import tqdm
 
 from petcourse.cache import cached
 from petcourse.hardware.device import as_numpy
-from petcourse.reconstruction import mlem
+from petcourse.reconstruction.em import mlem
 from petcourse.scan.psf import PSF
 from petcourse.scan.simulation import made_of, measure
 
