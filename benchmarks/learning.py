@@ -23,12 +23,12 @@ from tqdm.auto import tqdm
 from benchmarks.projectors import machine
 from petcourse import Projector, Scanner, as_slices, load_subject, reconstruct
 from petcourse.cache import cache_folder
-from petcourse.case import scan
 from petcourse.data.brainweb import local_subjects
-from petcourse.dataset import examples, split
-from petcourse.metrics import contrast_recovery, noise, nrmse, ssim, surroundings
+from petcourse.learning.cases import scan
+from petcourse.learning.dataset import examples, split
+from petcourse.learning.metrics import contrast_recovery, noise, nrmse, ssim, surroundings
+from petcourse.learning.network import DeadNetwork, train, unet
 from petcourse.scan.psf import FWHM_PER_SIGMA
-from petcourse.unet import DeadNetwork, train, unet
 
 RESULTS = Path(__file__).with_name("LEARNING.md")
 STOPS = (5, 11, 20, 40, 70)  # iterations of MLEM

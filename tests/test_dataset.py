@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from petcourse import PSF, Projector, Scanner, as_slices, load_subject, measure, mlem, reconstruct
-from petcourse import dataset as module
-from petcourse.case import Case, scan
-from petcourse.dataset import examples, split
-from petcourse.metrics import nrmse
+from petcourse.learning import dataset as module
+from petcourse.learning.cases import Case, scan
+from petcourse.learning.dataset import examples, split
+from petcourse.learning.metrics import nrmse
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_a_case_is_the_middle_of_a_reconstruction(subject):
 def test_a_case_comes_from_the_cache_the_second_time(subject, monkeypatch):
     X = Projector(Scanner.mmr(rings=6), radius=150)
     first = scan(subject, X, (1,), counts=1e6)
-    monkeypatch.setattr("petcourse.case.simulate", None)
+    monkeypatch.setattr("petcourse.learning.cases.simulate", None)
     np.testing.assert_array_equal(scan(subject, X, (1,), counts=1e6).mlem[1], first.mlem[1])
     with pytest.raises(TypeError):  # other iterations are another entry, which would have to be computed
         scan(subject, X, (2,), counts=1e6)

@@ -20,8 +20,8 @@ from test_projector import difference, random
 
 import petcourse
 from petcourse import PSF, Attenuation, Projector, Scanner, attenuation_factors, measure, mlem, reconstruct, simulate
-from petcourse.case import scan
 from petcourse.hardware.device import as_numpy, gpu_trouble
+from petcourse.learning.cases import scan
 from petcourse.scan import kernels as launching
 from petcourse.scan.operator import free_bytes
 

@@ -5,8 +5,8 @@ import pytest
 from scipy.ndimage import binary_dilation
 from skimage.metrics import normalized_root_mse, structural_similarity
 
-from petcourse.case import Case
-from petcourse.metrics import contrast_recovery, noise, nrmse, psnr, ssim, surroundings
+from petcourse.learning.cases import Case
+from petcourse.learning.metrics import contrast_recovery, noise, nrmse, psnr, ssim, surroundings
 
 EVERYWHERE = np.ones((12, 16, 16), bool)
 

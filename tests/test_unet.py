@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from petcourse.backend import load_keras
-from petcourse.unet import DeadNetwork, train, unet
+from petcourse.learning.backend import load_keras
+from petcourse.learning.network import DeadNetwork, train, unet
 
 # Of the talk's model.summary(): the output of each layer after the input, and its number of parameters.
 TALK = [
@@ -200,7 +200,7 @@ def test_the_bar_of_a_resumed_training_begins_where_it_stopped(tmp_path, capsys)
 
 TRAIN = """
 import numpy as np, sys
-from petcourse.unet import load_keras, train, unet
+from petcourse.learning.network import load_keras, train, unet
 class Say(load_keras().callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         print(epoch, flush=True)
@@ -317,7 +317,7 @@ def test_the_trained_network_survives_as_a_keras_file(tmp_path):
 STEPS = """
 import warnings; warnings.simplefilter("error", UserWarning)
 import numpy as np
-from petcourse.unet import load_keras, train, unet
+from petcourse.learning.network import load_keras, train, unet
 x = np.random.default_rng(0).random((6, 32, 32, 1), np.float32)
 runs = [train(unet((32, 32, 1), seed=1), x, x, 4, (x, x), batch_size=4) for _ in range(2)]
 assert runs[0] == runs[1], runs
@@ -348,12 +348,14 @@ def test_back_end(backend, tmp_path):
 
 def test_nothing_is_said_at_the_start():
     """Neither by the import, nor by the first tensor, nor when a sixth model is traced."""
-    run = python("from petcourse.unet import load_keras, unet; load_keras(); unet()", KERAS_BACKEND="tensorflow")
+    run = python(
+        "from petcourse.learning.network import load_keras, unet; load_keras(); unet()", KERAS_BACKEND="tensorflow"
+    )
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
 def test_importing_the_module_is_light():
-    run = python("import sys, petcourse.unet; print({'keras', 'tensorflow', 'tqdm'} & set(sys.modules))")
+    run = python("import sys, petcourse.learning.network; print({'keras', 'tensorflow'} & set(sys.modules))")
     assert run.stdout.strip() == "set()", run.stderr
 
 
@@ -378,7 +380,9 @@ def test_what_is_said_while_an_import_fails_is_passed_on(tmp_path):
     (tmp_path / "keras.py").write_text(
         "import os; os.write(2, b'why it ' + b'fails\\nI0000 start-' + b'up\\n'); raise OSError('broken')"
     )
-    run = python("from petcourse.unet import unet; unet()", PYTHONPATH=str(tmp_path), KERAS_BACKEND="tensorflow")
+    run = python(
+        "from petcourse.learning.network import unet; unet()", PYTHONPATH=str(tmp_path), KERAS_BACKEND="tensorflow"
+    )
     assert "why it fails" in run.stderr
     assert "start-up" not in run.stderr
     assert "OSError: broken" in run.stderr
@@ -392,7 +396,7 @@ def test_tensorflow_leaves_gpu_memory_to_others(given, wanted, tmp_path, monkeyp
         "import os\nclass ops:\n    def zeros(n): print(os.environ['TF_FORCE_GPU_ALLOW_GROWTH'])\n"
     )
     run = python(
-        "from petcourse.backend import load_keras; load_keras()",
+        "from petcourse.learning.backend import load_keras; load_keras()",
         PYTHONPATH=str(tmp_path),
         KERAS_BACKEND="tensorflow",
         **given,

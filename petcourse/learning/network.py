@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from petcourse.backend import load_keras
+from petcourse.learning.backend import load_keras
 
 
 class DeadNetwork(ValueError):

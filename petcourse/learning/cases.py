@@ -7,8 +7,8 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from petcourse.cache import cached
-from petcourse.dataset import BLUR, MODEL, RANDOMS, as_slices
 from petcourse.hardware.device import as_numpy
+from petcourse.learning.dataset import BLUR, MODEL, RANDOMS, as_slices
 from petcourse.reconstruction.em import mlem
 from petcourse.scan.projector import Attenuation
 from petcourse.scan.psf import PSF
