@@ -20,8 +20,9 @@ _MODULE_OF = {
     "mlem": "reconstruction.em",
     "reconstruct": "learning.dataset",
     "as_slices": "learning.dataset",
-    "volshow": "viewer",
-    "sinoshow": "sinogram",
+    "volshow": "viewer.volumes",
+    "show": "viewer.figure",
+    "sinoshow": "viewer.sinogram",
     "cached": "cache",
     "as_numpy": "hardware.device",
 }

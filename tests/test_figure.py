@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from petcourse.figure import show
+from petcourse.viewer.figure import show
 
 
 @pytest.fixture

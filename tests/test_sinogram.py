@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 import petcourse
-from petcourse import Scanner, sinogram, sinoshow
+from petcourse import Scanner, sinoshow
+from petcourse.viewer import sinogram
 
 SCANNER = Scanner(rings=1, max_ring_difference=0)
 SMALL = Scanner(

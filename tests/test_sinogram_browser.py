@@ -9,7 +9,7 @@ import pytest
 from test_sinogram import SMALL
 
 from petcourse import Projector, Scanner, sinoshow
-from petcourse.sinogram import GAP
+from petcourse.viewer.sinogram import GAP
 
 pytest.importorskip("playwright")
 if not browser.find():

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import petcourse
-from petcourse import viewer
-from petcourse.picture import borders
-from petcourse.viewer import volshow
+from petcourse.viewer import volumes as viewer
+from petcourse.viewer.still import borders
+from petcourse.viewer.volumes import volshow
 
 VOLUME = np.arange(5 * 4 * 3, dtype=np.float32).reshape(5, 4, 3)
 MOVIE = np.stack([VOLUME, VOLUME + 1])
@@ -249,7 +249,7 @@ def test_the_output_is_html_alone_and_always_the_same():
     assert not hasattr(first, "_repr_mimebundle_")  # a widget would be shown in place of the HTML
 
 
-@pytest.mark.parametrize("name", ["drawing.js", "mark.js", "viewer.js", "sinogram.js"])
+@pytest.mark.parametrize("name", ["draw.js", "measure.js", "volumes.js", "sinogram.js"])
 def test_the_scripts_need_nothing_from_elsewhere(name):
     folder = Path(viewer.__file__).parent
     text = (folder / name).read_text("utf-8")

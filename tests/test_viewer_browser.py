@@ -9,7 +9,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from petcourse.viewer import volshow
+from petcourse.viewer.volumes import volshow
 
 CELL = """import numpy as np
 from petcourse import volshow

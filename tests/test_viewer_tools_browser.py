@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from petcourse.viewer import volshow
+from petcourse.viewer.volumes import volshow
 
 SHAPE = (31, 64, 48)
 AXES = {"axial": 0, "coronal": 1, "sagittal": 2}

@@ -1,8 +1,8 @@
 // What is measured in a picture: a profile along a line, mean and standard deviation in a circle. A mark {from, to} is
 // the line, or the circle's centre and a point of its rim, as places [row, column] of the picture. A plane is what
-// `cut` of viewer.js gives: the picture's size, and that of its voxels in mm.
+// `cut` of volumes.js gives: the picture's size, and that of its voxels in mm.
 
-import { addSvg, boundOf, rounded, ticksOf, unitOf, valueOf } from "./drawing.js";
+import { addSvg, boundOf, rounded, ticksOf, unitOf, valueOf } from "./draw.js";
 
 // Colours and dashes for lines that everybody can tell apart (Okabe and Ito), on white and on black.
 const LINES = [["#0095e0", ""], ["#e08a00", "6 3"], ["#009e73", "2 2"], ["#d55e00", "8 2 2 2"], ["#cc79a7", "4 4"]];

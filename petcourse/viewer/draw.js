@@ -1,4 +1,4 @@
-// What both viewers of petcourse, viewer.js and sinogram.js, are drawn with: elements, the pixels of a picture, the text
+// What both viewers of petcourse, volumes.js and sinogram.js, are drawn with: elements, the pixels of a picture, the text
 // of a value, colour bars.
 
 // Text takes the colour of the page around it, which is right in a light theme, a dark one and on a slide alike.

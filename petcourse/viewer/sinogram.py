@@ -10,9 +10,9 @@ import zlib
 import numpy as np
 
 from petcourse.hardware.device import as_numpy
-from petcourse.panel import as_volume, deflated, for_each, panel, scales
-from petcourse.picture import as_png
-from petcourse.viewer import LIMIT_MB, Viewer, as_page, script
+from petcourse.viewer.panel import as_volume, deflated, for_each, panel, scales
+from petcourse.viewer.still import as_png
+from petcourse.viewer.volumes import LIMIT_MB, Viewer, as_page, script
 
 GAP = (95, 104, 116)  # grey-blue is in no map of one hue after another: neither zero nor a count
 
@@ -82,7 +82,7 @@ def sinoshow(scanner, image, sinogram, units=None, cmaps="inferno", alt=None):
         "parts": [{**part, "voxels": voxels} for part, voxels in zip(parts, packed, strict=True)],
     }
     still = _picture(scanner, (image, np.ma.masked_where(~live, sinogram)), parts, cmaps, start)
-    page = as_page("showSinogram", script("drawing.js", "sinogram.js"), data, still)
+    page = as_page("showSinogram", script("draw.js", "sinogram.js"), data, still)
     return Explorer(page, f"image {image.shape}, sinogram {live.shape}")
 
 

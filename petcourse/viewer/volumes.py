@@ -1,7 +1,7 @@
 """Look through volumes slice by slice: in the notebook, in a saved one, in an exported page and on a slide.
 
 The output of `volshow` is one piece of HTML that holds everything: a picture of one slice, the volumes in 8 bits, and
-the script (viewer.js, with drawing.js and mark.js) that replaces the picture by linked slices. Without scripts the
+the script (volumes.js, with draw.js and measure.js) that replaces the picture by linked slices. Without scripts the
 picture stays.
 """
 
@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from petcourse.panel import as_volume, deflated, for_each, outline, panel, scales, subtract
-from petcourse.picture import picture
 from petcourse.scan.scanner import whole
+from petcourse.viewer.panel import as_volume, deflated, for_each, outline, panel, scales, subtract
+from petcourse.viewer.still import picture
 
-SCRIPTS = "drawing.js", "mark.js", "viewer.js"
+SCRIPTS = "draw.js", "measure.js", "volumes.js"
 LIMIT_MB = 12  # a notebook with larger outputs is slow to open and to save
 
 _PAGE = """<div class="pv-root">
@@ -97,7 +97,7 @@ def volshow(
         Adds a panel with the first minus the second of two volumes, named by number or title; its range is even about
         zero, and its contour is that of the first.
     live : bool, default False
-        Return a `petcourse.live.LiveViewer`, an ipywidget that Python can change while it is shown.
+        Return a `petcourse.viewer.live.LiveViewer`, an ipywidget that Python can change while it is shown.
 
     Returns
     -------
@@ -162,7 +162,7 @@ def volshow(
             raise ValueError(
                 "a live viewer has no difference, for it would not follow its volumes: show it as a volume."
             )
-        from petcourse.live import LiveViewer
+        from petcourse.viewer.live import LiveViewer
 
         return LiveViewer(data, volumes, masks, columns["cmaps"])
     return page(data, volumes, masks, columns["cmaps"])

@@ -1,4 +1,4 @@
-import { CSS, add, addSvg, bytesOf, drawBar, inflate, paint, pixelTable, ticksOf, valueText } from "./drawing.js";
+import { CSS, add, addSvg, bytesOf, drawBar, inflate, paint, pixelTable, ticksOf, valueText } from "./draw.js";
 
 // The sinogram explorer of petcourse. `showSinogram(root, data)` replaces the picture inside the element `root` by an
 // image and its sinogram: the line of the chosen bin is drawn across the image, and the curve of the chosen voxel
@@ -6,7 +6,7 @@ import { CSS, add, addSvg, bytesOf, drawBar, inflate, paint, pixelTable, ticksOf
 //
 // data = {alt, start: {bin: [angle, bin], voxel: [row, column]}, axes: {x, y, voxel} in mm, gap: [r, g, b],
 //         crystals: float32 (slot, x and y), pairs: uint16 (2, angle, bin), live: uint8 (angle, bin),
-//         parts: [image, sinogram], as the panels of viewer.js}, where arrays are base64 of zlib
+//         parts: [image, sinogram], as the panels of volumes.js}, where arrays are base64 of zlib
 
 const SINOGRAM_CSS = `
 .ps { container-type: inline-size; contain-intrinsic-width: 1140px; }

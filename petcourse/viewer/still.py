@@ -8,7 +8,7 @@ import numpy as np
 
 
 def picture(data, volumes, masks, cmaps):
-    """One slice of each panel, as the bytes of a PNG; the arguments are what `petcourse.viewer` has worked out."""
+    """One slice of each panel, as the bytes of a PNG; the arguments are what `petcourse.viewer.volumes` has worked out."""
     from matplotlib.collections import LineCollection
     from matplotlib.figure import Figure  # not pyplot, which keeps figures and shows them
 

@@ -1,4 +1,4 @@
-// The slice viewer of petcourse: plain ES modules, this one, drawing.js and mark.js; no build step, no library, no
+// The slice viewer of petcourse: plain ES modules, this one, draw.js and measure.js; no build step, no library, no
 // network. viewer.py joins the three, less their imports and exports.
 //
 // Two carriers use it. `show(root, data)` replaces the picture inside the element `root`, from a classic script in each
@@ -12,8 +12,8 @@
 //         outlines: [{voxels: base64 of zlib of uint8}]}
 
 import { CSS, add, addButton, addRange, addSvg, boundOf, bytesOf, clamp, drawBar, inflate, nameOf, pixelTable, rounded,
-         unitOf, valueOf, valueText } from "./drawing.js";
-import { circlePath, drawChart, linePath, placesAlong, placesInside, radiusOf, statistics } from "./mark.js";
+         unitOf, valueOf, valueText } from "./draw.js";
+import { circlePath, drawChart, linePath, placesAlong, placesInside, radiusOf, statistics } from "./measure.js";
 
 const VIEWER_CSS = `
 .pv [hidden] { display: none !important; }

@@ -100,7 +100,7 @@ def scales(volumes, names, cmaps, units, vmins, vmaxs):
 
 
 def panel(volume, scale, title, cmap, bar, unit, group, outline=None):
-    """Gather what the script needs to know about one volume; `viewer.js` lists the entries."""
+    """Gather what the script needs to know about one volume; `volumes.js` lists the entries."""
     from matplotlib import colormaps
 
     if not isinstance(cmap, str) or cmap not in colormaps:
