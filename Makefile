@@ -57,7 +57,7 @@ slides: $(COPIES) $(NPM)  ## every notebook as a deck of slides in build/slides,
 	$(PY) scripts/pages.py slides $(EXECUTED) build/slides
 
 test-pages: slides site  ## look at them in a browser; pictures of all in build/screens
-	$(PY) -m pytest tests/test_pages_browser.py $(ARGS)
+	$(PY) -m pytest tests/course/test_pages_browser.py $(ARGS)
 
 SYSTEMS := linux windows macos
 PYTHONS := 3.12

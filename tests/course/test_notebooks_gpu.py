@@ -16,7 +16,7 @@ from petcourse import Projector
 from petcourse.hardware.device import gpu_trouble
 
 NUMBERS = ["00", "02", "03"]  # those that compute with arrays of either kind
-FOLDER = Path(__file__).parents[1] / "notebooks"
+FOLDER = Path(__file__).parents[2] / "notebooks"
 
 
 class Loops:

@@ -23,7 +23,7 @@ from petcourse.hardware import device, probes
 from petcourse.hardware import judge as drivers
 from petcourse.hardware.probes import VISIBLE
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 NVML = """
     class NVMLError(Exception): pass

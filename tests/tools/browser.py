@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-SCREENS = Path(__file__).parents[1] / "build" / "screens"
+SCREENS = Path(__file__).parents[2] / "build" / "screens"
 
 FLAGS = [
     "--no-sandbox",

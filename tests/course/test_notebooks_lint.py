@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-FOLDER = Path(__file__).parents[1] / "notebooks"
+FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 LONG, LONGEST, COLUMNS = 15, 20, 79  # lines of a code cell (usual, most), columns of a line (slides cut longer ones)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import browser
 import pytest
 
-BUILD = Path(__file__).parents[1] / "build"
+BUILD = Path(__file__).parents[2] / "build"
 SITE, SLIDES, SCREENS = BUILD / "site", BUILD / "slides", BUILD / "screens"
 NPM = BUILD.parent / "docs" / "node_modules"
 PAGES, DECKS = sorted(SITE.glob("0*.html")), sorted(SLIDES.glob("0*.html"))

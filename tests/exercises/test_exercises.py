@@ -10,7 +10,7 @@ import pytest
 
 from petcourse.exercises import Wrong, call, choice, compare, exercise, number
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 
 def cells_of(path):
@@ -93,7 +93,7 @@ def test_a_bad_quiz_is_noticed():
         assert faults(bad)
 
 
-# petcourse.exercises.*; their mistakes are in tests/mistakes_*.py
+# petcourse.exercises.*; their mistakes are in tests/exercises/mistakes_*.py
 MODULES = ["data", "evaluation", "hardware", "mlem", "simulation", "unet"]
 
 

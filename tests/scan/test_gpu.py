@@ -404,7 +404,7 @@ MMR = ("-DSTEPS=8", "-DPLANES=7", "-DLINES=32", "-DCOUNT=11")  # as RawModule is
 
 def compiled(source, library, prefix, *options):
     """Compile in a process of its own: exit status, result, log."""
-    script = Path(__file__).with_name("runtime_compiler.py")
+    script = Path(__file__).parents[1] / "tools" / "runtime_compiler.py"
     command = [sys.executable, str(script), str(library), prefix, *MMR, *options]
     run = subprocess.run(command, input=source.encode(), capture_output=True, check=False, timeout=100)
     return run.returncode, run.stdout, run.stderr.decode()
@@ -460,7 +460,7 @@ def test_source_is_hip_as_well():
 
 def test_kernels_are_in_the_package():
     assert Path(petcourse.__file__).with_name("scan").joinpath("joseph.cu").exists()
-    config = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    config = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
     assert '"*.cu"' in config
 
 
