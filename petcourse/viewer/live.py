@@ -10,8 +10,8 @@ import anywidget
 import numpy as np
 import traitlets
 
+from petcourse.viewer.page import SCRIPTS, page, script
 from petcourse.viewer.panel import as_volume, codes
-from petcourse.viewer.volumes import SCRIPTS, page, script
 
 
 class LiveViewer(anywidget.AnyWidget):

@@ -2,7 +2,6 @@
 
 import base64
 import math
-import zlib
 from numbers import Integral, Real
 
 import numpy as np
@@ -179,34 +178,3 @@ def codes(image, lo, hi):
     level /= hi - lo
     level *= 255
     return np.rint(level, out=level).clip(0, 255, out=level).astype(np.uint8)
-
-
-def deflated(stacks, limit_mb):
-    """Return each stack in 8 bits, deflated, in base64.
-
-    Parameters
-    ----------
-    stacks : list of (array, (lo, hi) or None)
-        Arrays (slice, row, column) with their colour range, or None where they are uint8 already.
-    limit_mb : float
-        What all together may take.
-
-    Raises
-    ------
-    ValueError
-        As soon as it is clear that the limit will be passed.
-    """
-    out, size, done, total = [], 0.0, 0, sum(len(stack) for stack, _ in stacks)
-    for stack, ends in stacks:
-        deflate, parts = zlib.compressobj(), []
-        for image in stack:  # slice by slice: no second copy of the volume
-            parts.append(deflate.compress((image if ends is None else codes(image, *ends)).tobytes()))
-            done += 1
-            size += len(parts[-1]) * 4 / 3e6
-            if size > limit_mb:
-                raise ValueError(
-                    f"the volumes would take about {size * total / done:.0f} MB of the notebook, more "
-                    f"than the {limit_mb} MB allowed: crop them, take every n-th slice, or show fewer."
-                )
-        out.append(base64.b64encode(b"".join([*parts, deflate.flush()])).decode())
-    return out

@@ -10,9 +10,9 @@ import zlib
 import numpy as np
 
 from petcourse.hardware.device import as_numpy
-from petcourse.viewer.panel import as_volume, deflated, for_each, panel, scales
+from petcourse.viewer.page import LIMIT_MB, Viewer, as_page, deflated, script
+from petcourse.viewer.panel import as_volume, for_each, panel, scales
 from petcourse.viewer.still import as_png
-from petcourse.viewer.volumes import LIMIT_MB, Viewer, as_page, script
 
 GAP = (95, 104, 116)  # grey-blue is in no map of one hue after another: neither zero nor a count
 

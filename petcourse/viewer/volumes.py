@@ -5,42 +5,15 @@ the script (volumes.js, with draw.js and measure.js) that replaces the picture b
 picture stays.
 """
 
-import base64
-import html
-import json
 import math
-import re
 from numbers import Real
-from pathlib import Path
 
 import numpy as np
 
 from petcourse.scan.scanner import whole
-from petcourse.viewer.panel import as_volume, deflated, for_each, outline, panel, scales, subtract
-from petcourse.viewer.still import picture
-
-SCRIPTS = "draw.js", "measure.js", "volumes.js"
-LIMIT_MB = 12  # a notebook with larger outputs is slow to open and to save
-
-_PAGE = """<div class="pv-root">
-<img alt="{alt}" src="data:image/png;base64,{picture}" style="max-width: 100%">
-<script>(() => {{{script}
-const root = document.currentScript?.closest(".pv-root") ?? document.querySelector(".pv-root:not([data-ready])");
-{call}(root, {data});
-}})();</script></div>"""
-
-
-class Viewer:
-    """What `volshow` returns: Jupyter shows it as HTML."""
-
-    def __init__(self, page, summary):
-        self._page, self._summary = page, summary
-
-    def _repr_html_(self):
-        return self._page
-
-    def __repr__(self):
-        return f"<volshow: {self._summary}, {len(self._page) / 1e6:.1f} MB>"
+from petcourse.viewer.live import LiveViewer
+from petcourse.viewer.page import page
+from petcourse.viewer.panel import as_volume, for_each, outline, panel, scales, subtract
 
 
 def volshow(
@@ -162,39 +135,8 @@ def volshow(
             raise ValueError(
                 "a live viewer has no difference, for it would not follow its volumes: show it as a volume."
             )
-        from petcourse.viewer.live import LiveViewer
-
         return LiveViewer(data, volumes, masks, columns["cmaps"])
     return page(data, volumes, masks, columns["cmaps"])
-
-
-def page(data, volumes, masks, cmaps):
-    """Return the viewer that needs no kernel: a picture, the voxels and the script in one piece of HTML."""
-    stacks = [v.reshape(-1, *v.shape[2:]) for v in volumes]
-    ends = [(p["lo"], p["hi"]) for p in data["panels"]]
-    voxels = deflated([*zip(stacks, ends, strict=True), *((mask, None) for mask in masks)], LIMIT_MB)
-    still = picture(data, volumes, masks, cmaps)
-    packed = [{**p, "voxels": v} for p, v in zip(data["panels"], voxels[: len(volumes)], strict=True)]
-    shown = {**data, "panels": packed, "outlines": [{"voxels": v} for v in voxels[len(volumes) :]]}
-    summary = f"panels={len(volumes)}, slices={volumes[0].shape[1]}, frames={max(len(v) for v in volumes)}"
-    return Viewer(as_page("show", script(*SCRIPTS), shown, still), summary)
-
-
-def as_page(call, code, data, still):
-    """Return HTML with a picture (the bytes of a PNG) that a script replaces, by calling `call(root, data)`."""
-    return _PAGE.format(
-        alt=html.escape(data["alt"]),
-        picture=base64.b64encode(still).decode(),
-        script=code,
-        call=call,
-        data=json.dumps(data).replace("<", "\\u003c"),  # inside a script "</script" would end it, even between quotes
-    )
-
-
-def script(*names):
-    """Return some of the package's ES modules as one script: without imports and exports."""
-    text = "\n".join(Path(__file__).with_name(name).read_text("utf-8") for name in names)
-    return re.sub(r"^(import|export) [^;]*;\n", "", text, flags=re.MULTILINE)
 
 
 def _axes(slices):

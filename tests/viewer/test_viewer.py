@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import petcourse
-from petcourse.viewer import volumes as viewer
+from petcourse.viewer import page as viewer
 from petcourse.viewer.still import borders
 from petcourse.viewer.volumes import volshow
 
