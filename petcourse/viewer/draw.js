@@ -113,7 +113,7 @@ function ticksOf(low, high) {
 }
 
 const nameOf = ({ title }) => title || "volume";
-const valueOf = (panel, code) => panel.lo + ((panel.hi - panel.lo) * code) / 255;
+const valueOf = (panel, code) => panel.vmin + ((panel.vmax - panel.vmin) * code) / 255;
 const unitOf = ({ unit }) => (unit === "1" ? "" : ` ${unit}`).trimEnd(); // nobody says "0.5 1"
 const rounded = (panel, value) => String(Number(value.toPrecision(panel.digits)));
 // What lies beyond the stored range is known as a bound only.

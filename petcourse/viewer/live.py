@@ -37,17 +37,17 @@ class LiveViewer(anywidget.AnyWidget):
     window = traitlets.List().tag(sync=True)
     cursor = traitlets.List(traitlets.Int(), allow_none=True, default_value=None).tag(sync=True)
 
-    def __init__(self, data, volumes, masks, cmaps):
-        self._volumes, self._masks, self._cmaps = [list(v) for v in volumes], masks, cmaps
+    def __init__(self, data, volumes, contours, cmaps):
+        self._volumes, self._contours, self._cmaps = [list(v) for v in volumes], contours, cmaps
         super().__init__(
-            _data={**data, "outlines": [{} for _ in masks]},
+            _data={**data, "contours": [{} for _ in contours]},
             _bounds=[[p["below"], p["above"]] for p in data["panels"]],
             slice=data["at"][0],
             frame=data["frame"],
-            window=[[p["lo"], p["hi"]] for p in data["panels"]],
+            window=[[p["vmin"], p["vmax"]] for p in data["panels"]],
         )
-        for i, mask in enumerate(masks):
-            self._share(f"_outline_{i}", mask)
+        for i, mask in enumerate(contours):
+            self._share(f"_contour_{i}", mask)
         for i, frames in enumerate(self._volumes):
             for k in range(len(frames)):
                 self._share_frame(i, k)
@@ -103,7 +103,7 @@ class LiveViewer(anywidget.AnyWidget):
         at = list(self._data["at"])
         at[self.axis] = self.slice
         data = {**self._data, "panels": panels, "at": at, "frame": max(map(len, self._volumes)) - 1}
-        return page(data, [np.stack(frames) for frames in self._volumes], self._masks, self._cmaps)
+        return page(data, [np.stack(frames) for frames in self._volumes], self._contours, self._cmaps)
 
     def _repr_mimebundle_(self, **options):
         """As a widget, and for whoever cannot show one as it stands now: an exported page, a slide."""
@@ -142,13 +142,13 @@ class LiveViewer(anywidget.AnyWidget):
         self._share_frame(i, k)
         p, frame = self._data["panels"][i], self._volumes[i][k]
         bounds, sent = [list(b) for b in self._bounds], [list(s) for s in self._sent]
-        bounds[i] = [bounds[i][0] or bool(frame.min() < p["lo"]), bounds[i][1] or bool(frame.max() > p["hi"])]
+        bounds[i] = [bounds[i][0] or bool(frame.min() < p["vmin"]), bounds[i][1] or bool(frame.max() > p["vmax"])]
         sent[i][k : k + 1] = [sent[i][k] + 1 if k < len(sent[i]) else 0]
         self._bounds, self._sent = bounds, sent
 
     def _share_frame(self, i, k):
         p = self._data["panels"][i]
-        self._share(f"_voxels_{i}_{k}", codes(self._volumes[i][k], p["lo"], p["hi"]))
+        self._share(f"_voxels_{i}_{k}", codes(self._volumes[i][k], p["vmin"], p["vmax"]))
 
     def _share(self, name, array):
         """Set a trait of that name: each is sent alone, and a page that is opened again gets them all."""

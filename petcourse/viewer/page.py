@@ -34,14 +34,14 @@ class Viewer:
         return f"<volshow: {self._summary}, {len(self._page) / 1e6:.1f} MB>"
 
 
-def page(data, volumes, masks, cmaps):
+def page(data, volumes, contours, cmaps):
     """Return the viewer that needs no kernel: a picture, the voxels and the script in one piece of HTML."""
     stacks = [v.reshape(-1, *v.shape[2:]) for v in volumes]
-    ends = [(p["lo"], p["hi"]) for p in data["panels"]]
-    voxels = deflated([*zip(stacks, ends, strict=True), *((mask, None) for mask in masks)], LIMIT_MB)
-    still = picture(data, volumes, masks, cmaps)
+    ends = [(p["vmin"], p["vmax"]) for p in data["panels"]]
+    voxels = deflated([*zip(stacks, ends, strict=True), *((mask, None) for mask in contours)], LIMIT_MB)
+    still = picture(data, volumes, contours, cmaps)
     packed = [{**p, "voxels": v} for p, v in zip(data["panels"], voxels[: len(volumes)], strict=True)]
-    shown = {**data, "panels": packed, "outlines": [{"voxels": v} for v in voxels[len(volumes) :]]}
+    shown = {**data, "panels": packed, "contours": [{"voxels": v} for v in voxels[len(volumes) :]]}
     summary = f"panels={len(volumes)}, slices={volumes[0].shape[1]}, frames={max(len(v) for v in volumes)}"
     return Viewer(as_page("show", script(*SCRIPTS), shown, still), summary)
 

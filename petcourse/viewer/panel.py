@@ -111,8 +111,8 @@ def panel(volume, scale, title, cmap, bar, unit, group, outline=None):
         "title": "" if title is None else str(title),
         "unit": str(unit or ""),
         "group": group,
-        "lo": lo,
-        "hi": hi,
+        "vmin": lo,
+        "vmax": hi,
         "below": low < lo,
         "above": high > hi,
         # enough to tell one of 255 steps from the next
@@ -120,7 +120,7 @@ def panel(volume, scale, title, cmap, bar, unit, group, outline=None):
         "exact": volume.dtype.kind in "biu" and hi - lo <= 255 and lo.is_integer() and hi.is_integer() and big < 2**53,
         "error": float(f"{(hi - lo) / 510:.2g}"),
         "bar": bool(unit) if bar is None else bool(bar),
-        "outline": outline,
+        "contour": outline,
         "shape": list(volume.shape),
         "colours": base64.b64encode(colormaps[cmap](np.linspace(0, 1, 256), bytes=True)[:, :3].tobytes()).decode(),
     }

@@ -100,7 +100,7 @@ function addPlot(parent, part, colour, across, up) {
   const svg = addSvg(field, "svg", { viewBox: spans.join(" "), preserveAspectRatio: "none", "aria-hidden": "true" });
   const bar = add(panel, "div", "pv-bar");
   bar.setAttribute("role", "img");
-  drawBar({ ...part, bar }, [part.lo, part.hi]);
+  drawBar({ ...part, bar }, [part.vmin, part.vmax]);
   const output = add(panel, "output", colour);
   output.title = part.exact ? "exact" : `8 bits: within ${part.error} ${part.unit} of the array's value`;
   return { title, field, canvas, svg, output };

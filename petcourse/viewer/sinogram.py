@@ -110,7 +110,7 @@ def _picture(scanner, planes, parts, cmaps, start):
     half = scanner.column_width * scanner.columns / 2
     extents = (-half, half, -half, half), None
     for ax, plane, part, cmap, extent in zip((left, right), planes, parts, cmaps, extents, strict=True):
-        shown = ax.imshow(plane, cmap, vmin=part["lo"], vmax=part["hi"], extent=extent, aspect="auto")
+        shown = ax.imshow(plane, cmap, vmin=part["vmin"], vmax=part["vmax"], extent=extent, aspect="auto")
         figure.colorbar(shown, ax=ax).set_label(part["unit"], parse_math=False)
         ax.set(title=part["title"], box_aspect=1)
     crystals = scanner.crystals()

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 
-def picture(data, volumes, masks, cmaps):
+def picture(data, volumes, contours, cmaps):
     """One slice of each panel, as the bytes of a PNG; the arguments are what `petcourse.viewer.volumes` has worked out."""
     from matplotlib.collections import LineCollection
     from matplotlib.figure import Figure  # not pyplot, which keeps figures and shows them
@@ -21,9 +21,9 @@ def picture(data, volumes, masks, cmaps):
         ax.set_axis_off()
         ax.set_title(p["title"], parse_math=False, fontsize=10)
         plane = volume[min(data["frame"], len(volume) - 1), slice_].astype(float)
-        image = ax.imshow(plane, cmap, vmin=p["lo"], vmax=p["hi"], aspect=voxel[1] / voxel[2])
-        if p["outline"] is not None:
-            ax.add_collection(LineCollection(borders(masks[p["outline"]][slice_]), colors="#7fd4ff", linewidths=1))
+        image = ax.imshow(plane, cmap, vmin=p["vmin"], vmax=p["vmax"], aspect=voxel[1] / voxel[2])
+        if p["contour"] is not None:
+            ax.add_collection(LineCollection(borders(contours[p["contour"]][slice_]), colors="#7fd4ff", linewidths=1))
         if p["bar"]:
             figure.colorbar(image, cax=ax.inset_axes([1.04, 0, 0.05, 1])).set_label(p["unit"], parse_math=False)
     return as_png(figure)

@@ -7,9 +7,9 @@
 //
 // data = {alt, ncols, voxel: [dz, dy, dx], at: [z, y, x], frame, dims: ["z", "y", "x"],
 //         axes: [[button, slider], ...]: one for each axis that may be cut, frames: {name, labels: [text] or null},
-//         panels: [{title, unit, group, lo, hi, below, above, exact, digits, error, bar, outline: number or null,
+//         panels: [{title, unit, group, vmin, vmax, below, above, exact, digits, error, bar, contour: number or null,
 //                   shape: [frames, z, y, x], colours: base64 of 256 x RGB, voxels: base64 of zlib of uint8}],
-//         outlines: [{voxels: base64 of zlib of uint8}]}
+//         contours: [{voxels: base64 of zlib of uint8}]}
 
 import { CSS, add, addButton, addRange, addSvg, boundOf, bytesOf, clamp, drawBar, inflate, nameOf, pixelTable, rounded,
          unitOf, valueOf, valueText } from "./draw.js";
@@ -95,12 +95,12 @@ async function show(root, data) {
   root.dataset.ready = ""; // at once: the script of the next output looks for a root without it
   try {
     const unpack = (items) => Promise.all(items.map(({ voxels }) => inflate(bytesOf(voxels))));
-    const [volumes, outlines] = await Promise.all([unpack(data.panels), unpack(data.outlines)]);
+    const [volumes, contours] = await Promise.all([unpack(data.panels), unpack(data.contours)]);
     const frames = data.panels.map(({ shape }, i) => {
       const size = shape[1] * shape[2] * shape[3];
       return Array.from({ length: shape[0] }, (_, k) => volumes[i].subarray(k * size, (k + 1) * size));
     });
-    build(root, data, frames, outlines);
+    build(root, data, frames, contours);
     root.replaceChildren(root.lastChild); // the picture goes only now that the canvases are drawn
   } catch (error) { // the picture stays, and the reader learns why it does not move
     add(root, "p", "", `This browser shows one slice only, ${data.at[0]}: ${error.message}`);
@@ -108,13 +108,13 @@ async function show(root, data) {
   }
 }
 
-function build(root, data, frames, outlines, changed = () => {}) {
+function build(root, data, frames, contours, changed = () => {}) {
   const state = { axis: 0, at: [...data.at], frame: data.frame, pinned: null, cursor: null, tool: "value",
                   zoom: 1, left: 0, top: 0, mark: null, active: 0, playing: null,
-                  windows: data.panels.map(({ lo, hi }) => [lo, hi]) };
+                  windows: data.panels.map(({ vmin, vmax }) => [vmin, vmax]) };
   const panels = data.panels.map((panel, i) =>
     ({ ...panel, frames: frames[i], colours: pixelTable(panel.colours), table: new Uint32Array(256),
-       labels: outlines[panel.outline] }));
+       labels: contours[panel.contour] }));
   const view = document.createElement("div");
   view.className = "pv";
   view.setAttribute("role", "group");
@@ -246,7 +246,7 @@ function build(root, data, frames, outlines, changed = () => {}) {
   }
 
   function draw() {
-    const contours = new Map(); // panels may share a mask
+    const paths = new Map(); // panels may share a mask
     for (const panel of panels) {
       const plane = planeOf(panel);
       const { canvas, table } = panel;
@@ -267,8 +267,8 @@ function build(root, data, frames, outlines, changed = () => {}) {
         .map(({ name, place }) => `${name.textContent} ${place.textContent}`).join(", ") || "the only slice"}`);
       const { labels } = panel;
       if (!labels) continue;
-      if (!contours.has(labels)) contours.set(labels, borders(labels, plane, state.at[state.axis]));
-      panel.contour(contours.get(labels));
+      if (!paths.has(labels)) paths.set(labels, borders(labels, plane, state.at[state.axis]));
+      panel.contour(paths.get(labels));
     }
   }
 
@@ -316,7 +316,7 @@ function build(root, data, frames, outlines, changed = () => {}) {
     toolButtons.forEach((button) => button.setAttribute("aria-pressed", button.textContent === state.tool));
     const active = panels[state.active];
     const [low, high] = state.windows[state.active];
-    const code = (value) => Math.round((255 * (value - active.lo)) / (active.hi - active.lo));
+    const code = (value) => Math.round((255 * (value - active.vmin)) / (active.vmax - active.vmin));
     ends.hidden = state.tool !== "window";
     windowName.textContent = active.title || "window";
     [lower.value, upper.value] = [code(low), code(high)];
@@ -370,10 +370,10 @@ function build(root, data, frames, outlines, changed = () => {}) {
   }
 
   // A window lies within the stored range, and is at least one of its 255 steps wide.
-  function within({ lo, hi }, [low, high]) {
-    const step = (hi - lo) / 255;
-    const start = clamp(low, lo, hi - step);
-    return [start, clamp(high, start + step, hi)];
+  function within({ vmin, vmax }, [low, high]) {
+    const step = (vmax - vmin) / 255;
+    const start = clamp(low, vmin, vmax - step);
+    return [start, clamp(high, start + step, vmax)];
   }
 
   function togglePlay(key) {
@@ -401,7 +401,7 @@ function build(root, data, frames, outlines, changed = () => {}) {
   function reset() {
     Object.assign(state, { pinned: null, cursor: null });
     pan(0, 0, 1);
-    set({ tool: "value", windows: panels.map(({ lo, hi }) => [lo, hi]) });
+    set({ tool: "value", windows: panels.map(({ vmin, vmax }) => [vmin, vmax]) });
     update();
   }
 
@@ -442,7 +442,7 @@ function build(root, data, frames, outlines, changed = () => {}) {
     window: (start, now) => {
       const [low, high] = start.window;
       const width = (high - low) * Math.exp(2 * (now.part[1] - start.part[1]));
-      const middle = (low + high) / 2 + (now.part[0] - start.part[0]) * (start.panel.hi - start.panel.lo);
+      const middle = (low + high) / 2 + (now.part[0] - start.part[0]) * (start.panel.vmax - start.panel.vmin);
       set({ window: [middle - width / 2, middle + width / 2] });
     },
     zoom: (start, now) => pan(start.left - (now.part[1] - start.part[1]) / state.zoom,
@@ -462,7 +462,7 @@ function build(root, data, frames, outlines, changed = () => {}) {
     },
     window: (panel, by) => {
       const [low, high] = state.windows[state.active];
-      const size = (panel.hi - panel.lo) / 50;
+      const size = (panel.vmax - panel.vmin) / 50;
       set({ window: [low - size * (by[0] + by[1]), high - size * (by[0] - by[1])] });
     },
     zoom: (panel, by) => pan(state.left + (by[1] * 0.1) / state.zoom, state.top + (by[0] * 0.1) / state.zoom),
@@ -584,7 +584,7 @@ async function render({ model, el }) {
   const gather = () => model.get("_sent").map((frames, i) => frames.map((_, k) => bytes(`_voxels_${i}_${k}`)));
   const bounds = () => model.get("_bounds").map(([below, above]) => ({ below, above }));
   const data = { ...model.get("_data"), frame: model.get("frame") };
-  const viewer = build(root, data, gather(), data.outlines.map((_, i) => bytes(`_outline_${i}`)), (state, point) => {
+  const viewer = build(root, data, gather(), data.contours.map((_, i) => bytes(`_contour_${i}`)), (state, point) => {
     const { axis, at, frame, windows } = state;
     model.set({ slice: at[axis], frame, axis, window: windows, cursor: point });
     model.save_changes();

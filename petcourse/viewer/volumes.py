@@ -128,7 +128,9 @@ def volshow(
         "frames": _frames(frames, count),
         "panels": panels,
     }
-    shown = "; ".join(f"{p['title'] or 'volume'}, {p['lo']:.4g} to {p['hi']:.4g} {p['unit']}".strip() for p in panels)
+    shown = "; ".join(
+        f"{p['title'] or 'volume'}, {p['vmin']:.4g} to {p['vmax']:.4g} {p['unit']}".strip() for p in panels
+    )
     data["alt"] = alt or f"{axes[0][1]} {depth // 2} of {depth}: {shown}"
     if live:
         if difference is not None:

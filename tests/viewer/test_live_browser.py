@@ -149,7 +149,7 @@ def test_a_difference_that_would_not_follow_is_refused():
 
 
 def test_one_too_large_to_be_stored_says_so(monkeypatch):
-    monkeypatch.setattr("petcourse.viewer.volumes.LIMIT_MB", -1)
+    monkeypatch.setattr("petcourse.viewer.page.LIMIT_MB", -1)
     bundle, _ = volshow(VOLUME, live=True)._repr_mimebundle_()
     assert bundle["text/html"].startswith("<p>Not stored, for the volumes would take about")
 

@@ -52,9 +52,9 @@ def test_the_table_of_lines_is_the_scanners(scanner):
 def test_values_are_kept_in_8_bits():
     image, m = planes(SMALL)
     for part, want in zip(data_of(sinoshow(SMALL, image, 100 * m))["parts"], (image, 100 * m), strict=True):
-        got = part["lo"] + array_of(part["voxels"], np.uint8) / 255 * (part["hi"] - part["lo"])
+        got = part["vmin"] + array_of(part["voxels"], np.uint8) / 255 * (part["vmax"] - part["vmin"])
         off = np.abs(got.reshape(want.shape) - want)[SMALL.live() if want.shape == SMALL.live().shape else ...]
-        assert off.max() <= (part["hi"] - part["lo"]) / 510 * 1.001
+        assert off.max() <= (part["vmax"] - part["vmin"]) / 510 * 1.001
 
 
 def test_what_stands_in_the_gaps_does_not_matter():
@@ -74,7 +74,7 @@ def test_it_starts_with_the_brightest_voxel_and_a_bright_live_bin():
     assert data_of(sinoshow(SMALL, image, m))["start"] == {"voxel": [7, 9], "bin": [angle, live[5]]}
     constant = data_of(sinoshow(SMALL, image, np.full(m.shape, -2)))  # even where nothing stands out
     assert SMALL.live()[tuple(constant["start"]["bin"])]
-    assert constant["parts"][1]["lo"] == -2 < constant["parts"][1]["hi"]
+    assert constant["parts"][1]["vmin"] == -2 < constant["parts"][1]["vmax"]
 
 
 def test_units_and_colours_are_given_for_both_or_each():
@@ -84,7 +84,9 @@ def test_units_and_colours_are_given_for_both_or_each():
     assert entries("unit") == ["", ""]
     assert entries("unit", units=["kBq/mL", "counts"]) == ["kBq/mL", "counts"]
     assert entries("unit", units="a.u.") == ["a.u.", "a.u."]
-    assert entries("hi", units="a.u.")[0] != entries("hi", units="a.u.")[1]  # one unit, and still ranges of their own
+    assert (
+        entries("vmax", units="a.u.")[0] != entries("vmax", units="a.u.")[1]
+    )  # one unit, and still ranges of their own
     magma = matplotlib.colormaps["magma"](np.arange(256), bytes=True)[:, :3].tobytes()
     assert base64.b64decode(entries("colours", cmaps=["Greys_r", "magma"])[1]) == magma
 

@@ -35,7 +35,7 @@ def codes_of(panel):
 
 
 def values_of(panel):
-    return panel["lo"] + codes_of(panel) / 255 * (panel["hi"] - panel["lo"])
+    return panel["vmin"] + codes_of(panel) / 255 * (panel["vmax"] - panel["vmin"])
 
 
 def picture_of(shown):
@@ -62,7 +62,7 @@ def test_values_survive_to_the_stated_error(volume):
     if panel["exact"]:
         got = np.rint(got)
         np.testing.assert_array_equal(got, want)
-    bound = (panel["hi"] - panel["lo"]) / 510
+    bound = (panel["vmax"] - panel["vmin"]) / 510
     assert np.abs(got - want).max() <= bound * (1 + 1e-9) + 1e-12 * np.abs(want).max()
 
 
@@ -80,17 +80,17 @@ def test_panels_of_one_unit_share_a_scale_and_each_keeps_its_values(data):
         return
     for panel, volume, unit in zip(panels, volumes, units, strict=True):
         like = [v.astype(float) for v, u in zip(volumes, units, strict=True) if v is volume or (u and u == unit)]
-        assert panel["lo"] == min(v.min() for v in like)
-        assert panel["hi"] == max(v.max() for v in like) or panel["lo"] == max(v.max() for v in like)
+        assert panel["vmin"] == min(v.min() for v in like)
+        assert panel["vmax"] == max(v.max() for v in like) or panel["vmin"] == max(v.max() for v in like)
         first = next(i for i, u in enumerate(units) if volumes[i] is volume or (u and u == unit))
         assert panel["group"] == first
         error = np.abs(values_of(panel)[0] - volume.astype(float)).max()
-        assert error <= panel["error"] * 1.05 + 1e-12 * max(abs(panel["lo"]), abs(panel["hi"]))
+        assert error <= panel["error"] * 1.05 + 1e-12 * max(abs(panel["vmin"]), abs(panel["vmax"]))
 
 
 def test_values_beyond_the_range_are_marked():
     panel = data_of(volshow(VOLUME, vmins=10, vmaxs=20))["panels"][0]
-    assert (panel["lo"], panel["hi"], panel["below"], panel["above"]) == (10, 20, True, True)
+    assert (panel["vmin"], panel["vmax"], panel["below"], panel["above"]) == (10, 20, True, True)
     np.testing.assert_allclose(values_of(panel)[0], VOLUME.clip(10, 20), atol=10 / 510 + 1e-6)
 
 
@@ -108,9 +108,9 @@ def test_a_difference_is_a_panel_more():
     shown = data_of(volshow({"a": MOVIE, "b": VOLUME}, units="mm", difference=("a", "b"), contours=VOLUME > 9))
     panel = shown["panels"][2]
     assert (panel["title"], panel["unit"], panel["bar"], shown["ncols"]) == ("a − b", "mm", True, 3)
-    assert (panel["lo"], panel["hi"]) == (-1, 1)
+    assert (panel["vmin"], panel["vmax"]) == (-1, 1)
     np.testing.assert_allclose(values_of(panel), MOVIE - VOLUME, atol=1 / 255)
-    assert len(shown["outlines"]) == 1 and [p["outline"] for p in shown["panels"]] == [0, 0, 0]
+    assert len(shown["contours"]) == 1 and [p["contour"] for p in shown["panels"]] == [0, 0, 0]
     whole = data_of(volshow([VOLUME > 3, VOLUME > 1], difference=(0, 1)))["panels"][2]
     np.testing.assert_allclose(values_of(whole)[0].min(), -1, atol=1e-9)  # booleans are subtracted as numbers
 
@@ -118,7 +118,7 @@ def test_a_difference_is_a_panel_more():
 @pytest.mark.parametrize("constant", [0, 7, -3.5, True])
 def test_a_constant_volume_keeps_its_value(constant):
     panel = data_of(volshow(np.full((2, 3, 3), constant), cmaps="viridis"))["panels"][0]
-    assert (values_of(panel) == constant).all() and panel["hi"] > panel["lo"]
+    assert (values_of(panel) == constant).all() and panel["vmax"] > panel["vmin"]
 
 
 def test_any_array_list_or_dict():
