@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from petcourse.hardware.probes import processor
+from petcourse.hardware.machine import processor
 from tests import browser, lab
 
 SETUP = """import json, time

@@ -14,7 +14,7 @@ from time import perf_counter
 
 import nbformat
 
-from petcourse.hardware.probes import available_cores
+from petcourse.hardware.machine import available_cores
 from petcourse.scan.size import course_size
 
 ROOT = Path(__file__).parents[1]

@@ -29,8 +29,8 @@ import numpy as np
 import psutil
 
 from petcourse import PSF, Attenuation, Projector, Scanner, attenuation_factors, load_subject, mlem, simulate
-from petcourse.hardware.device import gpu_name, gpu_trouble
-from petcourse.hardware.probes import available_cores
+from petcourse.hardware.gpu import gpu_name, gpu_trouble
+from petcourse.hardware.machine import available_cores
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 CHILD = """

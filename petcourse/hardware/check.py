@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from petcourse import __version__
 from petcourse.hardware import judge as drivers
-from petcourse.hardware.probes import ask, available_cores, memory, processor, said, system
+from petcourse.hardware.machine import available_cores, memory, processor, system
+from petcourse.hardware.probes import ask, said
 
 LIMIT = 30  # seconds that a driver or a library may take; TensorFlow's import takes 3 to 10
 

@@ -5,126 +5,13 @@ The environment variable PETCOURSE_DEVICE (gpu or cpu) decides what "auto" means
 
 import importlib.util
 import os
-import shutil
 import sys
 import warnings
-from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 
-from petcourse.hardware.probes import version, visible
-
-INSTALL = '.venv/bin/pip install -e ".[{}]"'
-
-
-def gpu_sign():
-    """What on this machine points to a GPU that the package can use: "nvidia", "amd" or None.
-
-    NVIDIA: a driver or its tool, or a graphics card on the PCI bus, driver or not. AMD: ROCm, for most AMD graphics in
-    laptops cannot run it.
-    """
-    if shutil.which("nvidia-smi") or any(Path("/dev").glob("nvidia[0-9]*")) or Path("/proc/driver/nvidia").exists():
-        return "nvidia"
-    for vendor in Path("/sys/bus/pci/devices").glob("*/vendor"):
-        with suppress(OSError):  # a device that was pulled meanwhile, or a closed folder: no sign
-            if vendor.read_text()[:6] == "0x10de" and vendor.with_name("class").read_text()[:4] == "0x03":
-                return "nvidia"
-    return "amd" if shutil.which("rocminfo") or Path("/opt/rocm").exists() else None
-
-
-def gpu_trouble():
-    """Why no GPU can be used, and what to type.
-
-    Returns
-    -------
-    sentence : str or None
-        None if CuPy has just compiled and run a small sum on the GPU.
-    """
-    try:
-        import cupy
-    except ModuleNotFoundError as error:
-        if error.name != "cupy":
-            return f"CuPy is installed but lacks the package {error.name}: install it with {INSTALL.format('cuda12')}."
-        sign = gpu_sign()
-        if not sign:
-            return "this machine shows no GPU for CuPy, and CuPy is not installed: the CPU is enough for all notebooks."
-        maker, extra = ("NVIDIA GPU", "cuda12") if sign == "nvidia" else ("ROCm", "rocm")
-        return f"there are signs of {maker} here, but CuPy is not installed: type {INSTALL.format(extra)}."
-    except Exception as error:  # noqa: BLE001  whatever a broken installation raises
-        return f"CuPy cannot be imported ({first_line(error)}): uninstall it and type {INSTALL.format('cuda12')}."
-    try:
-        return _driver_trouble(cupy) or _compiler_trouble(cupy) or _run_trouble(cupy)
-    except Exception as error:  # noqa: BLE001  anything else that CuPy or the driver says
-        return f"CuPy cannot use the GPU ({first_line(error)}): see what python -m petcourse.hardware reports."
-
-
-def _driver_trouble(cupy):
-    """No driver, an older one, or no GPU to be seen."""
-    runtime = cupy.cuda.runtime
-    try:
-        count, said = runtime.getDeviceCount(), "no device"
-    except runtime.CUDARuntimeError as error:
-        count, said = 0, str(error)
-    if count:
-        return None
-    name, listed = visible(runtime.is_hip)
-    hidden = f"{name} is {','.join(listed or [])!r} and shows CuPy no GPU: type unset {name} and start again."
-    if runtime.is_hip:
-        if listed:
-            return hidden
-        return (
-            f"CuPy is a build for AMD (ROCm) and sees no GPU ({said}): see what rocminfo lists and join its groups with "
-            f"sudo usermod -aG render,video $USER, or for an NVIDIA GPU uninstall it and type {INSTALL.format('cuda12')}."
-        )
-    driver, build = runtime.driverGetVersion(), cupy.cuda.driver.get_build_version()
-    if not driver:
-        return (
-            f"CuPy is installed but finds no NVIDIA driver ({said}): install one (Ubuntu: sudo ubuntu-drivers install; "
-            "WSL2: in Windows; container: start it with --gpus all), and check it with nvidia-smi."
-        )
-    if driver // 1000 < build // 1000:
-        other = f" or uninstall CuPy and type {INSTALL.format('cuda12')}" if driver >= 12000 else ""
-        return (
-            f"CuPy is built for CUDA {version(build)} and the NVIDIA driver reaches only {version(driver)}: update the "
-            f"driver (Ubuntu: sudo ubuntu-drivers install){other}."
-        )
-    nothing = f"the NVIDIA driver shows CuPy no GPU ({said}): see what nvidia-smi lists; in a container use --gpus all."
-    return hidden if listed else nothing
-
-
-def _compiler_trouble(cupy):
-    """No run-time compiler, or one that the driver is too old for."""
-    if cupy.cuda.runtime.is_hip:
-        return None  # it comes with ROCm
-    driver, build = cupy.cuda.runtime.driverGetVersion(), cupy.cuda.driver.get_build_version()
-    install = f"type {INSTALL.format('cuda13' if build >= 13000 else 'cuda12')}"
-    if build < 12000:  # the extras are for 12 and 13
-        install = f"as this CuPy is for CUDA {version(build)}, uninstall it and {install}"
-    try:
-        found = cupy.cuda.nvrtc.getVersion()
-    except Exception as error:  # noqa: BLE001  RuntimeError from CuPy 13, DynamicLibNotFoundError from CuPy 14
-        return f"CUDA's run-time compiler NVRTC is missing ({first_line(error)}): {install}."
-    if found[0] > driver // 1000:
-        return (
-            f"CUDA's run-time compiler NVRTC {found[0]}.{found[1]} is newer than the driver, which reaches "
-            f"{version(driver)}: update the driver, or uninstall that NVRTC and {install}."
-        )
-    return None
-
-
-def _run_trouble(cupy):
-    """The proof: compile a kernel, run it, read the result."""
-    try:
-        found = int(cupy.arange(4).sum())
-    except MemoryError as error:
-        return f"the GPU has no memory left ({first_line(error)}): close other programs that use it (nvidia-smi lists them)."
-    return None if found == 6 else f"the GPU says that 0 + 1 + 2 + 3 is {found}: reboot, and do not trust it till then."
-
-
-def first_line(error):
-    """The first line of an exception's text."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(" .:")
+from petcourse.hardware.gpu import gpu_sign, gpu_trouble
+from petcourse.hardware.machine import memory
 
 
 def choose(device="auto"):
@@ -217,14 +104,61 @@ def as_numpy(x):
     return x if module_of(x) in (np, None) else x.get()
 
 
-def gpu_name():
-    """Name of the GPU that CuPy uses; with several, which of them it is and how to choose another."""
-    import cupy
+def require_array(x, what, xp=None):
+    """Refuse what is no plain array, or is on the wrong device, before something obscure is said.
 
-    runtime, here = cupy.cuda.runtime, cupy.cuda.Device().id
-    name, count = runtime.getDeviceProperties(here)["name"].decode(), runtime.getDeviceCount()
-    if count == 1:
-        return name
-    variable, listed = visible(runtime.is_hip)
-    other = (listed or range(count))[(here + 1) % count]
-    return f"{name} (GPU {here} of 0 to {count - 1}; for another set {variable}, such as {variable}={other})"
+    Parameters
+    ----------
+    x : array
+    what : str
+        How error messages call it.
+    xp : module, optional
+        ``numpy`` or ``cupy``: what it must be of. By default either.
+
+    Raises
+    ------
+    TypeError
+        With what was given, and how to copy it: nothing is copied unasked.
+    """
+    found = module_of(x)
+    if found is None:
+        wanted = "CuPy" if xp is not None and xp is not np else "NumPy"
+        how = "cupy.asarray" if wanted == "CuPy" else "np.asarray or fill it"
+        raise TypeError(f"{what} is of type {type(x).__name__} and a {wanted} array is wanted: use {how}.")
+    if xp is not None and found is not xp:
+        if found is np:
+            raise TypeError(f"{what} is a NumPy array and a CuPy array is wanted, on the GPU: pass cupy.asarray(x).")
+        raise TypeError(f"{what} is a CuPy array and a NumPy array is wanted, on the CPU: pass cupy.asnumpy(x).")
+
+
+def require_memory(needed, what, xp=np):
+    """Refuse work that does not fit into the free memory, before anything is allocated.
+
+    Parameters
+    ----------
+    needed : int
+        Bytes.
+    what : str
+        What is about to be made.
+    xp : module
+        ``numpy`` for the computer's memory, ``cupy`` for the GPU's.
+
+    Raises
+    ------
+    MemoryError
+        With what is needed, what is free and what to do.
+    """
+    free, gpu = free_bytes(xp), xp is not None and xp is not np
+    if needed > free:
+        raise MemoryError(
+            f"{what} needs {needed / 2**20:.0f} MiB and {free / 2**20:.0f} MiB are free{' on the GPU' * gpu}: close other "
+            f"{'programs that use it (nvidia-smi lists them)' if gpu else 'notebooks'} or take a shorter scanner, such as "
+            "Scanner.mmr(rings=16)."
+        )
+
+
+def free_bytes(xp):
+    """Free memory of the computer (``numpy``) or of the GPU (``cupy``), with what CuPy holds in store, in bytes."""
+    if xp is None or xp is np:
+        return memory()[1]
+    return xp.cuda.runtime.memGetInfo()[0] + xp.get_default_memory_pool().free_bytes()

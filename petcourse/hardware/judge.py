@@ -5,8 +5,8 @@ Each function takes what `petcourse.hardware.probes` was told and returns a stat
 
 import os
 
-from petcourse.hardware.device import INSTALL, gpu_sign
-from petcourse.hardware.probes import system, version, visible
+from petcourse.hardware.gpu import INSTALL, MLEM, gpu_sign, version, visible
+from petcourse.hardware.machine import system
 
 PIP = INSTALL.split()[0]  # as `make setup` leaves it; in a conda environment it is `pip`
 DRIVER_PAGE = "https://www.nvidia.com/drivers"
@@ -16,7 +16,6 @@ DRIVER = {
     "Linux in a container": "docker run --gpus all ...",
 }
 AGAIN = "slow", "no answer in time: ask again", "python -m petcourse.hardware"
-MLEM = 4e9  # bytes of GPU memory that MLEM of a whole scanner may take
 
 
 def driver(nvidia, amd, cupy):

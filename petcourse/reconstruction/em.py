@@ -4,8 +4,8 @@ import numbers
 
 import numpy as np
 
-from petcourse.hardware.device import module_of
-from petcourse.scan.operator import Operator, require_array, require_memory
+from petcourse.hardware.device import module_of, require_array, require_memory
+from petcourse.scan.operator import Operator
 
 
 def mlem(P, m, r, iterations, theta=None):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from petcourse.hardware.device import first_line
-from petcourse.scan.operator import free_bytes, require_memory
+from petcourse.errors import first_line
+from petcourse.hardware.device import free_bytes, require_memory
 from petcourse.scan.rays import EDGE
 
 SOURCE = Path(__file__).with_name("joseph.cu")

@@ -10,8 +10,7 @@ import os
 
 import numpy as np
 
-from petcourse.hardware.device import module_of
-from petcourse.hardware.probes import memory
+from petcourse.hardware.device import module_of, require_array
 
 # With CuPy installed PyLops would load all of CUDA's libraries, and fail where one is missing: nothing here needs them.
 os.environ.setdefault("CUPY_PYLOPS", "0")
@@ -122,63 +121,3 @@ class Product(Operator):
         return Product(self.right.T, self.left.T)
 
     _transpose = _adjoint
-
-
-def require_array(x, what, xp=None):
-    """Refuse what is no plain array, or is on the wrong device, before something obscure is said.
-
-    Parameters
-    ----------
-    x : array
-    what : str
-        How error messages call it.
-    xp : module, optional
-        ``numpy`` or ``cupy``: what it must be of. By default either.
-
-    Raises
-    ------
-    TypeError
-        With what was given, and how to copy it: nothing is copied unasked.
-    """
-    found = module_of(x)
-    if found is None:
-        wanted = "CuPy" if xp is not None and xp is not np else "NumPy"
-        how = "cupy.asarray" if wanted == "CuPy" else "np.asarray or fill it"
-        raise TypeError(f"{what} is of type {type(x).__name__} and a {wanted} array is wanted: use {how}.")
-    if xp is not None and found is not xp:
-        if found is np:
-            raise TypeError(f"{what} is a NumPy array and a CuPy array is wanted, on the GPU: pass cupy.asarray(x).")
-        raise TypeError(f"{what} is a CuPy array and a NumPy array is wanted, on the CPU: pass cupy.asnumpy(x).")
-
-
-def require_memory(needed, what, xp=np):
-    """Refuse work that does not fit into the free memory, before anything is allocated.
-
-    Parameters
-    ----------
-    needed : int
-        Bytes.
-    what : str
-        What is about to be made.
-    xp : module
-        ``numpy`` for the computer's memory, ``cupy`` for the GPU's.
-
-    Raises
-    ------
-    MemoryError
-        With what is needed, what is free and what to do.
-    """
-    free, gpu = free_bytes(xp), xp is not None and xp is not np
-    if needed > free:
-        raise MemoryError(
-            f"{what} needs {needed / 2**20:.0f} MiB and {free / 2**20:.0f} MiB are free{' on the GPU' * gpu}: close other "
-            f"{'programs that use it (nvidia-smi lists them)' if gpu else 'notebooks'} or take a shorter scanner, such as "
-            "Scanner.mmr(rings=16)."
-        )
-
-
-def free_bytes(xp):
-    """Free memory of the computer (``numpy``) or of the GPU (``cupy``), with what CuPy holds in store, in bytes."""
-    if xp is None or xp is np:
-        return memory()[1]
-    return xp.cuda.runtime.memGetInfo()[0] + xp.get_default_memory_pool().free_bytes()

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from petcourse.hardware.device import array_module, module_of, warn_once
-from petcourse.hardware.probes import available_cores
-from petcourse.scan.operator import Operator, require_array, require_memory
+from petcourse.hardware.device import array_module, module_of, require_array, require_memory, warn_once
+from petcourse.hardware.machine import available_cores
+from petcourse.scan.operator import Operator
 from petcourse.scan.rays import EDGE, rays, segments
 
 ANGLES_AT_ONCE = {"forward": 4, "back": 8}  # so that a tile's work array stays in the cache

@@ -8,8 +8,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from petcourse.cache import cached
-from petcourse.hardware.device import as_numpy, module_of
-from petcourse.scan.operator import require_array, require_memory
+from petcourse.hardware.device import as_numpy, module_of, require_array, require_memory
 from petcourse.scan.projector import Attenuation, Projector
 from petcourse.scan.psf import PSF
 

@@ -3,8 +3,8 @@
 import os
 
 from petcourse.hardware.device import choose
-from petcourse.hardware.judge import MLEM
-from petcourse.hardware.probes import available_cores, memory
+from petcourse.hardware.gpu import MLEM
+from petcourse.hardware.machine import available_cores, memory
 from petcourse.scan.scanner import Scanner
 
 SMALL_RINGS = 20  # the fewest whole rings with oblique segments and a brain's middle in view

@@ -13,7 +13,7 @@ import pytest
 
 import petcourse.scan.kernels
 from petcourse import Projector
-from petcourse.hardware.device import gpu_trouble
+from petcourse.hardware.gpu import gpu_trouble
 
 NUMBERS = ["00", "02", "03"]  # those that compute with arrays of either kind
 FOLDER = Path(__file__).parents[2] / "notebooks"

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from fake_cupy import CUDARuntimeError, Device, Fake, OutOfMemoryError
 
-from petcourse.hardware import device, probes
-from petcourse.hardware.device import array_module, as_numpy, choose, gpu_name, gpu_sign, gpu_trouble, module_of
+from petcourse.hardware import device, gpu
+from petcourse.hardware.device import array_module, as_numpy, choose, module_of
+from petcourse.hardware.gpu import gpu_name, gpu_sign, gpu_trouble
 
 FAULTS = {
     "no driver": ({"driver": 0}, "no NVIDIA driver.*cudaErrorInsufficientDriver.*sudo ubuntu-drivers install"),
@@ -42,10 +43,11 @@ FAULTS = {
 @pytest.fixture(autouse=True)
 def plain(monkeypatch):
     """As on a machine where nobody has been asked yet: no variables, no sign of a GPU, no CuPy, no warning given."""
-    for name in ("PETCOURSE_DEVICE", *probes.VISIBLE):
+    for name in ("PETCOURSE_DEVICE", *gpu.VISIBLE):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(choose, "warned", False)
-    monkeypatch.setattr(device, "gpu_sign", lambda: None)
+    for module in (device, gpu):
+        monkeypatch.setattr(module, "gpu_sign", lambda: None)
     monkeypatch.setattr(device.importlib.util, "find_spec", lambda _: None)
     monkeypatch.setitem(sys.modules, "cupy", None)
     monkeypatch.setattr(Device, "current", 0)
@@ -99,7 +101,7 @@ def test_faults(monkeypatch, fault):
     assert "\n" not in sentence
 
 
-@pytest.mark.parametrize("variable", probes.VISIBLE)
+@pytest.mark.parametrize("variable", gpu.VISIBLE)
 @pytest.mark.parametrize("value", ["", "-1", "7"])
 def test_hidden_gpus(monkeypatch, variable, value):
     install(monkeypatch, gpus=0, is_hip=variable != "CUDA_VISIBLE_DEVICES")
@@ -119,7 +121,8 @@ def test_a_variable_of_another_maker_is_not_blamed(monkeypatch):
 @pytest.mark.parametrize(("sign", "extra"), [("nvidia", "cuda12"), ("amd", "rocm")])
 def test_gpu_but_no_cupy(monkeypatch, sign, extra):
     no_module(monkeypatch, ModuleNotFoundError("No module named 'cupy'", name="cupy"))
-    monkeypatch.setattr(device, "gpu_sign", lambda: sign)
+    for module in (device, gpu):
+        monkeypatch.setattr(module, "gpu_sign", lambda: sign)
     with pytest.warns(UserWarning, match=rf"CuPy is not installed: type .venv/bin/pip install -e \"\.\[{extra}\]\""):
         assert choose() == "cpu"
 
@@ -203,7 +206,7 @@ def test_environment_decides_what_auto_is(monkeypatch):
 def test_real_cupy_without_a_driver():
     """Where CuPy is installed and there is no driver, its own messages lead to the same sentence."""
     code = (
-        "import cupy\nfrom petcourse.hardware.device import gpu_trouble\n"
+        "import cupy\nfrom petcourse.hardware.gpu import gpu_trouble\n"
         "print(gpu_trouble() if cupy.cuda.runtime.driverGetVersion() == 0 else 'driver')"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -251,5 +254,5 @@ def test_signs_of_a_gpu(files, sign, tmp_path, monkeypatch):
         (tmp_path / name).write_text(content)
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.setattr(device, "Path", lambda name: tmp_path / name[1:])
+    monkeypatch.setattr(gpu, "Path", lambda name: tmp_path / name[1:])
     assert gpu_sign() == sign

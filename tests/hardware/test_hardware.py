@@ -19,9 +19,10 @@ from time import monotonic
 import pytest
 
 from petcourse.hardware import check as hardware
-from petcourse.hardware import device, probes
+from petcourse.hardware import gpu, probes
 from petcourse.hardware import judge as drivers
-from petcourse.hardware.probes import VISIBLE
+from petcourse.hardware.gpu import VISIBLE
+from petcourse.hardware.machine import processor, system
 
 ROOT = Path(__file__).parents[2]
 
@@ -89,8 +90,8 @@ def machine(tmp_path, monkeypatch):
         sources["sitecustomize"] = f"""
             import sys
             if sys.orig_argv[-1] == "cupy":
-                import petcourse.hardware.device
-                petcourse.hardware.device.gpu_sign = lambda: {sign!r}
+                from petcourse.hardware import gpu, probes
+                gpu.gpu_sign = probes.gpu_sign = lambda: {sign!r}
         """
         for name, source in sources.items():
             (tmp_path / f"{name}.py").write_text(textwrap.dedent(source))
@@ -351,7 +352,7 @@ def test_an_amd_gpu_is_read_from_linux(tmp_path):
 )
 def test_wsl_is_recognised(monkeypatch, release, name):
     monkeypatch.setattr("platform.release", lambda: release)
-    assert probes.system() == name
+    assert system() == name
     nothing = {"error": "NVMLError_LibraryNotFound: x"}
     assert "wsl" in (
         hardware._system()[2] if name.endswith("1") else drivers.driver(nothing, {}, {"sign": "nvidia"})[2]
@@ -390,7 +391,7 @@ def test_the_projectors_line_says_what_choosing_does(machine, monkeypatch, value
 
 def test_one_core_is_slow(monkeypatch):
     monkeypatch.setattr(hardware, "available_cores", lambda: 16)
-    assert hardware._cores() == ("ok", f"16 of {probes.processor()}")
+    assert hardware._cores() == ("ok", f"16 of {processor()}")
     monkeypatch.setattr(hardware, "available_cores", lambda: 1)
     assert hardware._cores()[0] == "slow"
 
@@ -433,6 +434,6 @@ def test_text_and_json_from_the_shell(machine, tmp_path):
 
 def test_remedies_name_extras_that_exist():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    source = "".join(Path(module.__file__).read_text() for module in (drivers, device, hardware))
+    source = "".join(Path(module.__file__).read_text() for module in (drivers, gpu, hardware))
     named = set(re.findall(r'INSTALL\.format\("(\w+)"', source)) | {"cuda12", "cuda13", "rocm"}
     assert named <= set(extras)

@@ -20,10 +20,10 @@ from test_projector import difference, random
 
 import petcourse
 from petcourse import PSF, Attenuation, Projector, Scanner, attenuation_factors, measure, mlem, reconstruct, simulate
-from petcourse.hardware.device import as_numpy, gpu_trouble
+from petcourse.hardware.device import as_numpy, free_bytes
+from petcourse.hardware.gpu import gpu_trouble
 from petcourse.learning.cases import scan
 from petcourse.scan import kernels as launching
-from petcourse.scan.operator import free_bytes
 
 SMALL = reference.ring()
 ODD = reference.ring(6, 4, columns=17, column_width=4.1, fov_radius=31, span=5, rings=7, max_ring_difference=6, bins=28)

@@ -8,8 +8,9 @@ import pylops
 import pytest
 from reference import Matrix
 
-from petcourse.hardware import probes
-from petcourse.scan.operator import Product, require_memory
+from petcourse.hardware import machine
+from petcourse.hardware.device import require_memory
+from petcourse.scan.operator import Product
 
 RNG = np.random.default_rng(0)
 DENSE, INNER = RNG.random((12, 24)), RNG.random((24, 6))
@@ -53,8 +54,8 @@ def test_operators_that_do_not_fit():
 def memory(monkeypatch, tmp_path, available, limit=None, used=0, files=0):
     """Free memory as given, and a container's limit if there is one."""
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=2**62, available=available))
-    monkeypatch.setattr(probes, "CGROUP", tmp_path)
-    monkeypatch.setattr(probes, "PROC", tmp_path)
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    monkeypatch.setattr(machine, "PROC", tmp_path)
     (tmp_path / "self").mkdir(exist_ok=True)
     (tmp_path / "self/cgroup").write_text("0::/\n")
     if limit is not None:

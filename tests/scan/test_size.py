@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from petcourse.hardware import probes
+from petcourse.hardware import machine as probes
 from petcourse.scan import size
 
 GB = 10**9
@@ -86,7 +86,7 @@ def test_a_containers_share_of_the_cores_counts(linux, own, files, cores):
 
 @pytest.mark.skipif(not hasattr(psutil, "RLIMIT_AS"), reason="Linux only")
 def test_a_real_ulimit_counts():
-    code = "from petcourse.hardware.probes import memory; print(*memory())"
+    code = "from petcourse.hardware.machine import memory; print(*memory())"
     command = ["sh", "-c", f"ulimit -v 2000000 && exec {sys.executable} -c '{code}'"]
     total, free = map(int, subprocess.run(command, capture_output=True, check=True, text=True).stdout.split())
     assert total == 2000000 * 1024
