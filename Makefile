@@ -17,7 +17,7 @@ SIZE := $(or $(PETCOURSE_SIZE),full)
 RUN := $(SIZE)$(if $(PETCOURSE_QUICK),-quick)
 EXECUTED := build/executed/$(RUN)
 COPIES := $(NOTEBOOKS:notebooks/%=$(EXECUTED)/%)
-API := scan.scanner scan.projector scan.psf data.subject data.lesions scan.simulation reconstruction.em viewer.volumes viewer.live viewer.sinogram viewer.figure learning.dataset learning.cases learning.network learning.metrics hardware cache scan.size
+API := scan.scanner scan.projector scan.psf data.subject data.lesions scan.simulation reconstruction.em viewer.volumes viewer.live viewer.sinogram viewer.figure reconstruction.protocol learning.cases learning.network learning.training learning.metrics hardware cache scan.size
 NPM := docs/node_modules/.package-lock.json
 
 .NOTPARALLEL:  # a notebook finds in the cache what those before it have computed

@@ -24,10 +24,10 @@ from benchmarks.projectors import machine
 from petcourse import Projector, Scanner, as_slices, load_subject, reconstruct
 from petcourse.cache import cache_folder
 from petcourse.data.brainweb import local_subjects
-from petcourse.learning.cases import scan
-from petcourse.learning.dataset import examples, split
+from petcourse.learning.cases import examples, make_case, split
 from petcourse.learning.metrics import contrast_recovery, noise, nrmse, ssim, surroundings
-from petcourse.learning.network import DeadNetwork, train, unet
+from petcourse.learning.network import unet
+from petcourse.learning.training import DeadNetwork, train
 from petcourse.scan.psf import FWHM_PER_SIGMA
 
 RESULTS = Path(__file__).with_name("LEARNING.md")
@@ -97,7 +97,7 @@ def evaluation(learn, unseen, seeds, epochs):
     """Notebook 05: other heads, against methods that do not learn."""
     scanner = Scanner.mmr()
     X = Projector(scanner, radius=150)
-    tuning = scan(load_subject(learn[0], scanner), X, STOPS)
+    tuning = make_case(load_subject(learn[0], scanner), X, STOPS)
 
     def smooth(case, stop, width):
         return gaussian_filter(case.mlem[stop], width / FWHM_PER_SIGMA / np.array(scanner.voxel))
@@ -114,9 +114,9 @@ def evaluation(learn, unseen, seeds, epochs):
     pair = min((p for p in pairs if p[1]), key=of.get)
     h = min(STRENGTHS, key=lambda h: error(alike(tuning, stop, h), tuning))
     keep = tuple(sorted({11, stop, pair[0]}))
-    cases = {n: scan(load_subject(n, scanner), X, (11,)) for n in tqdm(learn[1:], unit="head")}
-    cases |= {n: scan(load_subject(n, scanner), X, keep) for n in tqdm(unseen[1:], unit="head")}
-    repeats = [scan(load_subject(unseen[0], scanner), X, STOPS, seed=seed) for seed in (0, 1)]
+    cases = {n: make_case(load_subject(n, scanner), X, (11,)) for n in tqdm(learn[1:], unit="head")}
+    cases |= {n: make_case(load_subject(n, scanner), X, keep) for n in tqdm(unseen[1:], unit="head")}
+    repeats = [make_case(load_subject(unseen[0], scanner), X, STOPS, seed=seed) for seed in (0, 1)]
     cases |= {learn[0]: tuning, unseen[0]: repeats[0]}
     plain = as_slices(load_subject(unseen[0], scanner, lesions=False).pet, size=112)[..., 0]
     methods = {

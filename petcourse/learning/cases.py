@@ -1,6 +1,7 @@
 """A case: one head with its scan, cut to what a network sees and is judged by."""
 
 import numbers
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,11 +9,40 @@ from tqdm.auto import tqdm
 
 from petcourse.cache import cached
 from petcourse.hardware.device import as_numpy
-from petcourse.learning.dataset import BLUR, MODEL, RANDOMS, as_slices
 from petcourse.reconstruction.em import mlem
+from petcourse.reconstruction.protocol import BLUR, MODEL, RANDOMS
 from petcourse.scan.projector import Attenuation
 from petcourse.scan.psf import PSF
 from petcourse.scan.simulation import attenuation_factors, made_of, simulate
+
+
+def as_slices(*volumes, size=128):
+    """Cut volumes to the middle and stack them as the channels of a network's input.
+
+    Parameters
+    ----------
+    *volumes : (z, y, x) float32
+        Of one shape, such as an MLEM image and a T1 image.
+    size : int
+        Voxels along y and x that are kept.
+
+    Returns
+    -------
+    slices : (z, size, size, channel) float32
+
+    Raises
+    ------
+    ValueError
+        If the volumes differ in shape or are smaller than ``size``.
+    """
+    shapes = {v.shape for v in volumes}
+    if len(shapes) != 1 or volumes[0].ndim != 3 or not 1 <= size <= min(volumes[0].shape[1:]):
+        raise ValueError(
+            f"volumes of shape {sorted(shapes)} cannot become slices of {size} x {size}: "
+            "give volumes of one subject, and a size that fits into them."
+        )
+    y, x = ((n - size) // 2 for n in volumes[0].shape[1:])
+    return np.stack([v[:, y : y + size, x : x + size] for v in volumes], axis=-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +84,7 @@ class Case:
         return (self.labels == 2) | (self.labels == 3)
 
 
-def scan(subject, X, iterations=(11,), counts=1e8, seed=0, size=112):
+def make_case(subject, X, iterations=(11,), counts=1e8, seed=0, size=112):
     """Scan and reconstruct a subject as `reconstruct` does, and keep only what learning needs, also in the cache.
 
     Parameters
@@ -112,3 +142,67 @@ def scan(subject, X, iterations=(11,), counts=1e8, seed=0, size=112):
 
     kept = cached("case", make, **made_by)
     return Case(name, {k: kept[str(k)] for k in iterations}, pet * kept["scale"], t1, labels, lesion_map, lesions)
+
+
+def split(subjects, unseen):
+    """Part subjects into those to learn from and those to test on, whole heads each.
+
+    Parameters
+    ----------
+    subjects : sequence of int or str
+        Names or numbers, each once.
+    unseen : int
+        How many to test on: the last ones.
+
+    Returns
+    -------
+    learn, test : list
+
+    Raises
+    ------
+    ValueError
+        If a subject is there twice, or none would be left to learn from or to test on.
+    """
+    subjects = list(subjects)
+    names = [re.sub(r"\b0+(?=\d)", "", str(s)) for s in subjects]  # "virtual 01" is "virtual 1", and "4" is 4
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(
+            f"Subject {', '.join(twice)} is listed twice, and could be learned from and tested on: name each once."
+        )
+    if not isinstance(unseen, numbers.Integral) or not 1 <= unseen < len(subjects):
+        raise ValueError(
+            f"{len(subjects)} subjects cannot be split into some to learn from and {unseen} to test on: "
+            "give at least one more than those to test on, for example virtual ones such as 'virtual 1'."
+        )
+    return subjects[:-unseen], subjects[-unseen:]
+
+
+def examples(cases, iteration=11, mr=False):
+    """Stack cases for a network.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    iteration : int
+        Which MLEM image.
+    mr : bool
+        Give the T1 image as a second channel.
+
+    Returns
+    -------
+    inputs : (slice, y, x, 1 or 2) float32
+    targets : (slice, y, x, 1) float32
+
+    Raises
+    ------
+    ValueError
+        If there is no case, or one without that iteration or of another size.
+    """
+    if not cases or any(iteration not in c.mlem or c.truth.shape[1:] != cases[0].truth.shape[1:] for c in cases):
+        text = f"{len(cases)} cases were given to take iteration {iteration} from"
+        raise ValueError(
+            f"{text}: give at least one, all of one size and made by make_case(..., iterations=({iteration},))."
+        )
+    inputs = [np.stack([c.mlem[iteration], c.t1][: 1 + mr], axis=-1) for c in cases]
+    return np.concatenate(inputs), np.concatenate([c.truth[..., None] for c in cases])

@@ -157,7 +157,7 @@ def _values(image, truth, where):
     if image.shape != truth.shape or image.shape != where.shape:
         shapes = f"{image.shape}, {truth.shape} and {where.shape}"
         raise ValueError(
-            f"Image, truth and mask are of shapes {shapes}: cut all three in the same way, as scan() does."
+            f"Image, truth and mask are of shapes {shapes}: cut all three in the same way, as make_case() does."
         )
     if where.dtype != bool or not where.any():
         raise ValueError(f"The mask is {where.dtype} with {np.count_nonzero(where)} voxels set: give bool, and some.")

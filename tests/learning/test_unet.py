@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from petcourse.learning.backend import load_keras
-from petcourse.learning.network import DeadNetwork, train, unet
+from petcourse.learning.network import unet
+from petcourse.learning.training import DeadNetwork, train
 
 # Of the talk's model.summary(): the output of each layer after the input, and its number of parameters.
 TALK = [
@@ -200,7 +201,8 @@ def test_the_bar_of_a_resumed_training_begins_where_it_stopped(tmp_path, capsys)
 
 TRAIN = """
 import numpy as np, sys
-from petcourse.learning.network import load_keras, train, unet
+from petcourse.learning import train, unet
+from petcourse.learning.backend import load_keras
 class Say(load_keras().callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         print(epoch, flush=True)
@@ -317,7 +319,8 @@ def test_the_trained_network_survives_as_a_keras_file(tmp_path):
 STEPS = """
 import warnings; warnings.simplefilter("error", UserWarning)
 import numpy as np
-from petcourse.learning.network import load_keras, train, unet
+from petcourse.learning import train, unet
+from petcourse.learning.backend import load_keras
 x = np.random.default_rng(0).random((6, 32, 32, 1), np.float32)
 runs = [train(unet((32, 32, 1), seed=1), x, x, 4, (x, x), batch_size=4) for _ in range(2)]
 assert runs[0] == runs[1], runs
@@ -349,7 +352,8 @@ def test_back_end(backend, tmp_path):
 def test_nothing_is_said_at_the_start():
     """Neither by the import, nor by the first tensor, nor when a sixth model is traced."""
     run = python(
-        "from petcourse.learning.network import load_keras, unet; load_keras(); unet()", KERAS_BACKEND="tensorflow"
+        "from petcourse.learning.network import unet; from petcourse.learning.backend import load_keras; load_keras(); unet()",
+        KERAS_BACKEND="tensorflow",
     )
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 

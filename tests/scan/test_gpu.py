@@ -22,7 +22,7 @@ import petcourse
 from petcourse import PSF, Attenuation, Projector, Scanner, attenuation_factors, measure, mlem, reconstruct, simulate
 from petcourse.hardware.device import as_numpy, free_bytes
 from petcourse.hardware.gpu import gpu_trouble
-from petcourse.learning.cases import scan
+from petcourse.learning import make_case
 from petcourse.scan import kernels as launching
 
 SMALL = reference.ring()
@@ -194,7 +194,7 @@ def test_what_a_network_learns_from_is_on_the_cpu(cupy, monkeypatch, tmp_path):
     for device in ("gpu", "cpu"):
         monkeypatch.setenv("PETCOURSE_CACHE", str(tmp_path / device))
         X = Projector(SMALL, device=device)
-        case = scan(subject, X, (1, 3), counts=1e5, size=8)
+        case = make_case(subject, X, (1, 3), counts=1e5, size=8)
         found.append([case.mlem[1], case.mlem[3], case.truth, *reconstruct(subject, X, 2, counts=1e5)])
         assert all(type(x) is np.ndarray for x in found[-1])
     for one, other in zip(*found, strict=True):

@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 
 from petcourse import PSF, Projector, Scanner, as_slices, load_subject, measure, mlem, reconstruct
-from petcourse.learning import dataset as module
-from petcourse.learning.cases import Case, scan
-from petcourse.learning.dataset import examples, split
+from petcourse.learning.cases import Case, examples, make_case, split
 from petcourse.learning.metrics import nrmse
+from petcourse.reconstruction import protocol as module
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +49,7 @@ def test_slices_of_volumes_that_do_not_fit():
 
 def test_a_case_is_the_middle_of_a_reconstruction(subject):
     X = Projector(Scanner.mmr(rings=6), radius=150)
-    case = scan(subject, X, (1, 2), counts=1e6, seed=3)
+    case = make_case(subject, X, (1, 2), counts=1e6, seed=3)
     theta, truth = reconstruct(subject, X, iterations=2, counts=1e6, seed=3)
     for image, volume in ((case.mlem[2], 100 * theta), (case.truth, 100 * truth)):  # in the unit of 1e8 trues
         np.testing.assert_allclose(image, as_slices(volume, size=112)[..., 0], rtol=1e-5)
@@ -62,11 +61,11 @@ def test_a_case_is_the_middle_of_a_reconstruction(subject):
 
 def test_a_case_comes_from_the_cache_the_second_time(subject, monkeypatch):
     X = Projector(Scanner.mmr(rings=6), radius=150)
-    first = scan(subject, X, (1,), counts=1e6)
+    first = make_case(subject, X, (1,), counts=1e6)
     monkeypatch.setattr("petcourse.learning.cases.simulate", None)
-    np.testing.assert_array_equal(scan(subject, X, (1,), counts=1e6).mlem[1], first.mlem[1])
+    np.testing.assert_array_equal(make_case(subject, X, (1,), counts=1e6).mlem[1], first.mlem[1])
     with pytest.raises(TypeError):  # other iterations are another entry, which would have to be computed
-        scan(subject, X, (2,), counts=1e6)
+        make_case(subject, X, (2,), counts=1e6)
 
 
 def test_a_split_keeps_heads_apart():
@@ -92,9 +91,9 @@ def test_a_scan_that_cannot_be(subject):
     X = Projector(Scanner.mmr(rings=6), radius=150)
     for iterations in ((), 0, (1, 0), (1.5,)):
         with pytest.raises(ValueError, match="numbers from 1"):
-            scan(subject, X, iterations)
+            make_case(subject, X, iterations)
     with pytest.raises(ValueError, match="reaches out of a square of 64"):
-        scan(subject, X, size=64)
+        make_case(subject, X, size=64)
 
 
 def made_up_case(value):
