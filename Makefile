@@ -1,12 +1,9 @@
 # `make` lists the targets. Everything runs in .venv, made with the first Python 3.11-3.13 that is found
 # (another one: make PYTHON=/path/to/python3.12 ...). The versions come from constraints.txt alone.
 PYTHON ?=
-CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 PY := .venv/bin/python
 STAMP := .venv/.installed
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
-VERSION = import sys; print("%d.%d" % sys.version_info[:2])
-version = $(shell { $(1) -c '$(VERSION)'; } 2>/dev/null)
 # A cell may take 30 minutes; a kernel that died is found out after that, not after nbval's longer default.
 PYTEST := $(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=1800 tests $(NOTEBOOKS)
 # Tests and runs compute their results anew: each starts with an empty results cache of its own.
@@ -14,10 +11,16 @@ fresh = rm -rf build/cache-$(1) && PETCOURSE_SIZE=$(1) PETCOURSE_CACHE="$(CURDIR
 
 # Executed copies of the notebooks, each made once, whoever asks for it: `make run`, `make site` or `make slides`.
 SIZE := $(or $(PETCOURSE_SIZE),full)
-RUN := $(SIZE)$(if $(PETCOURSE_QUICK),-quick)
+ifneq ($(SIZE),full)
+ifneq ($(SIZE),small)  # a folder that is deleted has it in its name
+$(error PETCOURSE_SIZE is '$(SIZE)', but full or small is wanted: change it or leave it out)
+endif
+endif
+RUN := $(SIZE)$(if $(filter-out 0 false False FALSE no No NO,$(PETCOURSE_QUICK)),-quick)
 EXECUTED := build/executed/$(RUN)
 COPIES := $(NOTEBOOKS:notebooks/%=$(EXECUTED)/%)
-API := scan.scanner scan.projector scan.psf data.subject data.lesions scan.simulation reconstruction.em viewer.volumes viewer.live viewer.sinogram viewer.figure reconstruction.protocol learning.cases learning.network learning.training learning.metrics hardware cache scan.size
+PACKAGE := $(shell find petcourse -name __pycache__ -prune -o -type f -print)
+MODULES := $(filter-out %/__init__.py %/__main__.py petcourse/exercises/%,$(filter %.py,$(PACKAGE)))
 NPM := docs/node_modules/.package-lock.json
 
 .NOTPARALLEL:  # a notebook finds in the cache what those before it have computed
@@ -37,10 +40,10 @@ test-full: $(STAMP)  ## slow unit tests, notebooks at full size, 05 on fewer hea
 	$(call fresh,full) PETCOURSE_QUICK=1 $(PYTEST) -m "slow or notebook" $(ARGS)
 
 run: $(STAMP)  ## execute all notebooks anew, in order, at full size; copies and a table of time and memory in build/executed
-	rm -rf $(EXECUTED) build/cache-$(RUN)
+	rm -rf "$(EXECUTED)" "build/cache-$(RUN)"
 	$(MAKE) $(COPIES)
 
-$(EXECUTED)/%.ipynb: notebooks/%.ipynb $(wildcard petcourse/*.* petcourse/*/*.*) | $(STAMP)
+$(EXECUTED)/%.ipynb: notebooks/%.ipynb $(PACKAGE) | $(STAMP)
 	PETCOURSE_SIZE=$(SIZE) PETCOURSE_CACHE="$(CURDIR)/build/cache-$(RUN)" $(PY) -m benchmarks.notebooks $(EXECUTED) $<
 
 times: $(STAMP)  ## write what `make run` measured into README and the notebooks
@@ -50,8 +53,8 @@ site: $(COPIES) $(NPM)  ## every notebook, executed, as a page in build/site, wh
 	$(PY) scripts/pages.py site $(EXECUTED) build/site
 	$(MAKE) api
 
-api: $(STAMP)  ## a page on each module that notebooks use, from its docstrings, in build/site/api
-	$(PY) -m pdoc --docformat numpy --output-directory build/site/api $(API:%=petcourse.%)
+api: $(STAMP)  ## a page on each module of the package, from its docstrings, in build/site/api
+	$(PY) -m pdoc --docformat numpy --output-directory build/site/api $(subst /,.,$(MODULES:.py=))
 
 slides: $(COPIES) $(NPM)  ## every notebook as a deck of slides in build/slides, which needs no network
 	$(PY) scripts/pages.py slides $(EXECUTED) build/slides
@@ -67,6 +70,7 @@ usb: $(STAMP)  ## course and wheels for a USB stick in build/usb (for others: ma
 
 address:  ## write where the course lives into README's badges and the notebooks (make address REPOSITORY=somebody/petcourse)
 	@echo "$(REPOSITORY)" | grep -qx '[A-Za-z0-9-]*/[A-Za-z0-9._-]*' || { echo "name it: make address REPOSITORY=somebody/petcourse" >&2; exit 1; }
+	@grep -q 'OWNER/petcourse' README.md || { echo "README.md has its address already: write another one over it by hand, there and in notebooks/*.ipynb" >&2; exit 1; }
 	sed -i.bak 's#OWNER/petcourse#$(REPOSITORY)#g' README.md notebooks/*.ipynb && rm README.md.bak notebooks/*.bak
 
 $(NPM): docs/package-lock.json
@@ -90,20 +94,25 @@ clean:  ## remove what was built (not .venv: delete that folder by hand)
 # JupyterLab refuses to start as root (a container) unless told; it listens on the loopback only, with a token.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-# .venv is kept if its Python runs and is the one asked for, if any; if not, it is made anew, however fresh the stamp.
-HAVE := $(filter 3.11 3.12 3.13,$(call version,$(PY)))
-KEEP := $(filter $(if $(PYTHON),$(call version,$(PYTHON)),$(HAVE)),$(HAVE))
-ifeq ($(KEEP),)
-.PHONY: $(STAMP)
+# .venv is kept if its Python runs, has pip, and is of a tested version: of that of PYTHON, if one was named.
+version = $(filter 3.11 3.12 3.13,$(shell { $(1) -c 'import sys$(2); print("%d.%d" % sys.version_info[:2])'; } 2>/dev/null))
+KEPT := $(call version,$(PY),; import pip)
+ifneq ($(PYTHON),)
+KEPT := $(filter $(call version,$(PYTHON)),$(KEPT))
 endif
 
-# A candidate must run and be of a tested version: a pyenv shim may exist and still fail. The stamp is written last.
+# If not, it is made anew, however fresh the stamp. A pyenv shim may exist and still fail: a candidate must run.
+ifeq ($(KEPT),)
+CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
+BASE := $(firstword $(foreach candidate,$(CANDIDATES),$(if $(call version,$(candidate)),$(candidate))))
+$(STAMP): .venv
+.PHONY: .venv
+.venv:
+	$(if $(BASE),,$(error None of these is a working Python 3.11, 3.12 or 3.13: $(CANDIDATES); install one, or name it: make PYTHON=/path/to/python3.12))
+	$(BASE) -m venv --clear .venv
+endif
+
 $(STAMP): pyproject.toml constraints.txt
-	@if [ -z "$(KEEP)" ] || ! $(PY) -c 'import pip' 2>/dev/null; then \
-	  for p in $(CANDIDATES); do case "$$($$p -c '$(VERSION)' 2>/dev/null)" in 3.11|3.12|3.13) python=$$p; break;; esac; done; \
-	  if [ -z "$$python" ]; then \
-	    echo "None of these is a working Python 3.11, 3.12 or 3.13: $(CANDIDATES); install one, or name it: make PYTHON=/path/to/python3.12." >&2; exit 1; fi; \
-	  echo "Making .venv with $$python"; $$python -m venv --clear .venv; fi
 	@echo "Installing the tested versions into .venv (a minute or two, about 2.3 GB)"
 	$(PY) -m pip install --quiet --constraint constraints.txt --editable ".[test]"
 	@touch $@
