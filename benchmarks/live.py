@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from petcourse.hardware.machine import processor
-from tests import browser, lab
+from tests.tools import browser, lab
 
 SETUP = """import json, time
 import numpy as np

@@ -107,7 +107,7 @@ def machine():
 
 def interpolations(X):
     """Linear interpolations along the axis: for each ray and row inside the field of view, one for each plane."""
-    rows = np.maximum(X.rays["last"] - X.rays["first"], 0).sum(dtype=np.int64)
+    rows = np.maximum(X.engine.rays.lines["last"] - X.engine.rays.lines["first"], 0).sum(dtype=np.int64)
     return int(rows) * X.dimsd[0]
 
 
@@ -312,10 +312,10 @@ def compare(scanner, radius, parallelproj, angles, times):
         values = np.zeros(len(start), np.float32)
         seconds, _ = timed(lambda: parallelproj("fwd", start, end, order, values, origin, voxel), 1)  # noqa: B023
         forward += seconds[0]
-        weighted = values.reshape(len(z0), -1) * X.multiplicity[:, None]
+        weighted = values.reshape(len(z0), -1) * X.engine.rays.multiplicity[:, None]
         difference += ((projection[:, angle, bins] - weighted) ** 2).sum(dtype=float)
         size += (weighted**2).sum(dtype=float)
-        values = np.ascontiguousarray(m[:, angle, bins] * X.multiplicity[:, None]).ravel()
+        values = np.ascontiguousarray(m[:, angle, bins] * X.engine.rays.multiplicity[:, None]).ravel()
         seconds, _ = timed(lambda: parallelproj("back", start, end, theirs_image, values, origin, voxel), 1)  # noqa: B023
         back += seconds[0]
     theirs_image = theirs_image.transpose(2, 1, 0) * mask

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from tests.browser import chromium
 
 from benchmarks.projectors import machine
 from petcourse import Scanner, load_subject, volshow
+from tests.tools.browser import chromium
 
 RESULTS = Path(__file__).with_name("VIEWER.md")
 TIMES = 100

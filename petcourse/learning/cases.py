@@ -11,9 +11,9 @@ from petcourse.cache import cached
 from petcourse.hardware.device import as_numpy
 from petcourse.reconstruction.em import mlem
 from petcourse.reconstruction.protocol import BLUR, MODEL, RANDOMS
-from petcourse.scan.projector import Attenuation
+from petcourse.scan.attenuation import Attenuation, attenuation_factors
 from petcourse.scan.psf import PSF
-from petcourse.scan.simulation import attenuation_factors, made_of, simulate
+from petcourse.scan.simulation import made_of, simulate
 
 
 def as_slices(*volumes, size=128):

@@ -7,6 +7,7 @@ numbers, and a whole segment of planes is one shifted addition. Both loops are t
 """
 
 import warnings
+from functools import cache
 
 import numpy as np
 from numba import float32, from_dtype, int64, njit, types, uint64, void
@@ -26,19 +27,22 @@ def compiled(signature):
         try:
             return njit(signature, cache=True, **options)(function)
         except (RuntimeError, OSError) as error:  # no folder that can be written, or a full disk
-            if not compiled.warned:
-                warnings.warn(
-                    f"The compiled projector could not be kept on disk ({error}) and is compiled at each start: set "
-                    "NUMBA_CACHE_DIR to a folder that can be written and has room.",
-                    stacklevel=2,
-                )
-            compiled.warned = True
+            warn_of_the_cache(getattr(error, "strerror", None) or "no folder can be written")
             return njit(signature, **options)(function)
 
     return decorate
 
 
-compiled.warned = False  # once is enough
+@cache  # all functions fail for the same reason: once is enough
+def warn_of_the_cache(reason):
+    """Say that every start will have to compile."""
+    warnings.warn(
+        f"The compiled projector could not be kept on disk ({reason}) and is compiled at each start: set "
+        "NUMBA_CACHE_DIR to a folder that can be written and has room.",
+        stacklevel=3,
+    )
+
+
 _rays = from_dtype(RAY)[:, ::1]
 _segments = from_dtype(SEGMENT)[::1]
 _factor = types.Array(float32, 3, "A", readonly=True)  # what a caller may have mapped from a file

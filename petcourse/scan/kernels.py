@@ -17,41 +17,42 @@ PLANE = np.dtype([(name, "i4") for name in ("segment", "number", "start")] + [("
 
 
 class Kernels:
-    """The kernels for one projector, on the GPU that is CuPy's current one when they are made.
+    """The engine of a GPU, CuPy's current one when it is made: the same two methods as `Loops`.
 
     Parameters
     ----------
-    X : Projector
-        Gives rays, segments and the field of view.
-    xp : module
-        ``cupy``.
+    rays : Rays
     """
 
-    def __init__(self, X, xp):
-        self.X, self.xp, self.gpu = X, xp, xp.cuda.Device()
-        count, total = len(X.segments), X.dimsd[0]
+    device, threads = "gpu", None
+
+    def __init__(self, rays):
+        import cupy
+
+        self.rays, self.xp, self.gpu = rays, cupy, cupy.cuda.Device()
+        count, total = len(rays.segments), len(rays.multiplicity)
         planes = np.zeros(total, PLANE)
-        for n, s in enumerate(X.segments):
-            mine = planes[s["first"] : s["first"] + s["planes"]]
-            mine["segment"], mine["number"], mine["rise"] = n, np.arange(len(mine)), s["rise"]
-            mine["start"] = s["start"] + mine["number"]
-        planes["weight"] = X.multiplicity
-        self.height = -(-X.dims[0] // 32) * 32  # from one voxel column to the next: whole cache lines
-        self.depth = max(X.depth, X.floor + self.height)
-        self.width = int(X.segments["start"][-1] + X.segments["lanes"][-1])
+        for n, s in enumerate(rays.segments):
+            some = planes[s["first"] : s["first"] + s["planes"]]
+            some["segment"], some["number"], some["rise"] = n, np.arange(len(some)), s["rise"]
+            some["start"] = s["start"] + some["number"]
+        planes["weight"] = rays.multiplicity
+        self.height = -(-rays.image_shape[0] // 32) * 32  # from one voxel column to the next: whole cache lines
+        self.depth = max(rays.depth, rays.floor + self.height)
         self.steps = max(1, min(8, SHARED // (4 * self.depth + 8 * count + 16)))
         self.lines = max(1, min(32, (SHARED - 8 * count) // (8 * count + 16)))
         self.planes = min(MOST_PLANES, -(-total // THREADS))
-        given = {"STEPS": self.steps, "PLANES": self.planes, "LINES": self.lines, "COUNT": count}
-        seen = (X.rays["first"] < X.rays["last"]).ravel()
-        steep = X.rays["steep"].ravel() != 0
+        sizes = {"STEPS": self.steps, "PLANES": self.planes, "LINES": self.lines, "COUNT": count}
+        seen = (rays.lines["first"] < rays.lines["last"]).ravel()
+        steep = rays.lines["steep"].ravel() != 0
         with self.ready("making a projector"):
-            self.project, self.gather, self.back_project = self.compiled(tuple(f"-D{k}={n}" for k, n in given.items()))
+            self.project, self.gather, self.back_project = self.compiled(tuple(f"-D{k}={n}" for k, n in sizes.items()))
             self.tables = [
-                xp.asarray(np.ascontiguousarray(table).view(np.uint8)) for table in (X.rays, X.segments, planes)
+                cupy.asarray(np.ascontiguousarray(table).view(np.uint8))
+                for table in (rays.lines, rays.segments, planes)
             ]
-            self.inside = xp.asarray(X.inside)
-            self.flat, self.steep = (xp.asarray(np.flatnonzero(seen & kind).astype("i4")) for kind in (~steep, steep))
+            self.inside = cupy.asarray(rays.inside)
+            self.flat, self.steep = (cupy.asarray(np.flatnonzero(seen & kind).astype("i4")) for kind in (~steep, steep))
 
     def compiled(self, options):
         """The three kernels: CuPy compiles and loads them when it is asked for the first."""
@@ -64,73 +65,73 @@ class Kernels:
                 'or take device="cpu".'
             ) from error
 
-    def forward(self, theta, factor):
-        """As `Projector.forward`; ``factor`` multiplies each bin unless it is empty."""
-        X, xp = self.X, self.xp
-        rays, segments, planes = self.tables
-        count, total, lines = len(X.segments), X.dimsd[0], X.rays.size
+    def forward(self, theta, factors=None):
+        """As `Projector.forward`; ``factors`` (plane, angle, bin) multiply each bin on the way."""
+        rays, xp = self.rays, self.xp
+        table, segments, planes = self.tables
+        count, total, lines = len(rays.segments), len(rays.multiplicity), rays.lines.size
         with self.ready("a forward projection", theta):
-            require_memory(4 * (X.side**2 * self.height + np.prod(X.dimsd)), "a forward projection", xp)
-            image = xp.zeros((X.side, X.side, self.height), np.float32)
-            fov = image[EDGE:-EDGE, EDGE:-EDGE, : X.dims[0]]
-            fov[...] = theta[:, X.box, X.box].transpose(1, 2, 0)
+            require_memory(4 * (rays.side**2 * self.height + np.prod(rays.sinogram_shape)), "a forward projection", xp)
+            image = xp.zeros((rays.side, rays.side, self.height), np.float32)
+            fov = image[EDGE:-EDGE, EDGE:-EDGE, : rays.image_shape[0]]
+            fov[...] = theta[:, rays.box, rays.box].transpose(1, 2, 0)
             fov *= self.inside[..., None]
-            out = xp.empty(X.dimsd, np.float32)
+            out = xp.empty(rays.sinogram_shape, np.float32)
             self.project(
                 (lines, -(-total // (THREADS * self.planes))), (THREADS,),
-                (image, *ints(X.side, self.height, X.floor, self.depth), rays, *ints(lines), segments,
-                 planes, *ints(total), *self.attenuation(factor, out), out),
+                (image, *ints(rays.side, self.height, rays.floor, self.depth), table, *ints(lines), segments,
+                 planes, *ints(total), *self.attenuation(factors, out), out),
                 shared_mem=self.steps * (4 * self.depth + 8 * count + 16),
             )  # fmt: skip
             return out
 
-    def back(self, m, factor):
+    def back(self, m, factors=None):
         """As `Projector.back`: some lines at a time, as many as fit into the cache or the memory."""
-        X, xp = self.X, self.xp
-        rays, segments, planes = self.tables
-        count, total, lines = len(X.segments), X.dimsd[0], X.rays.size
+        rays, xp = self.rays, self.xp
+        table, segments, planes = self.tables
+        count, total, lines = len(rays.segments), len(rays.multiplicity), rays.lines.size
         with self.ready("a back projection", m):
-            need = 4 * (3 * X.side**2 * self.height + np.prod(X.dims))
+            need = 4 * (3 * rays.side**2 * self.height + np.prod(rays.image_shape))
             listed = len(self.flat) + len(self.steep)
             room = min(AT_ONCE, max(free_bytes(xp) - need, AT_ONCE // 32))
-            parts = max(1, -(-listed * 4 * self.width // room))
+            parts = max(1, -(-listed * 4 * rays.width // room))
             require_memory(need + room, "a back projection", xp)
             m = xp.ascontiguousarray(m)
-            image = xp.zeros((2, X.side, X.side, self.height), np.float32)
-            work = xp.zeros((-(-listed // parts) + 2, self.width), np.float32)
+            image = xp.zeros((2, rays.side, rays.side, self.height), np.float32)
+            work = xp.zeros((-(-listed // parts) + 2, rays.width), np.float32)
             for part in range(parts):
                 flat, steep = (
-                    some[part * len(some) // parts : (part + 1) * len(some) // parts]
-                    for some in (self.flat, self.steep)
+                    all_[part * len(all_) // parts : (part + 1) * len(all_) // parts]
+                    for all_ in (self.flat, self.steep)
                 )
-                here = xp.concatenate([flat, steep])
-                if not len(here):
+                some = xp.concatenate([flat, steep])
+                if not len(some):
                     continue
                 self.gather(
-                    (-(-len(here) // 32), -(-total // 32)), (32, 8),
-                    (m, rays, *ints(lines), planes, *ints(total), *self.attenuation(factor, m), here,
-                     *ints(len(here), self.width), work),
+                    (-(-len(some) // 32), -(-total // 32)), (32, 8),
+                    (m, table, *ints(lines), planes, *ints(total), *self.attenuation(factors, m), some,
+                     *ints(len(some), rays.width), work),
                 )  # fmt: skip
                 self.back_project(
-                    (X.side, 2, -(-self.height // THREADS)), (THREADS,),
-                    (work, *ints(self.width), rays, segments, here, *ints(len(flat), len(here)),
-                     *ints(X.side, self.height, X.floor), image),
+                    (rays.side, 2, -(-self.height // THREADS)), (THREADS,),
+                    (work, *ints(rays.width), table, segments, some, *ints(len(flat), len(some)),
+                     *ints(rays.side, self.height, rays.floor), image),
                     shared_mem=self.lines * (8 * count + 16) + 8 * count,
                 )  # fmt: skip
             del work
-            fov = image[:, EDGE:-EDGE, EDGE:-EDGE, : X.dims[0]]
+            fov = image[:, EDGE:-EDGE, EDGE:-EDGE, : rays.image_shape[0]]
             found = fov[0] + fov[1].transpose(1, 0, 2)
             found *= self.inside[..., None]
-            theta = xp.zeros(X.dims, np.float32)
-            theta[:, X.box, X.box] = found.transpose(2, 0, 1)
+            theta = xp.zeros(rays.image_shape, np.float32)
+            theta[:, rays.box, rays.box] = found.transpose(2, 0, 1)
             return theta
 
-    def attenuation(self, factor, unused):
+    def attenuation(self, factors, unused):
         """The kernels' two arguments: any array will do where there are no factors."""
-        if not factor.size:
+        if factors is None:
             return (unused, *ints(0))
-        self.require_here(factor)
-        return (self.xp.ascontiguousarray(factor), *ints(1))
+        self.require_here(factors)
+        return (self.xp.ascontiguousarray(factors), *ints(1))
 
     def require_here(self, x):
         """Refuse an array that is on another GPU."""

@@ -26,12 +26,16 @@ class Operator(LinearOperator):
         Shape of what it is applied to, and of the result.
     name : str
         How error messages call it.
-    xp : module, optional
+
+    Attributes
+    ----------
+    xp : module or None
         ``numpy`` or ``cupy``: whose arrays it works on; None if both will do.
     """
 
-    def __init__(self, dims, dimsd, name, xp=np):
-        self.xp = xp
+    xp = np
+
+    def __init__(self, dims, dimsd, name):
         super().__init__(dtype=np.dtype(np.float32), dims=dims, dimsd=dimsd, name=name)
 
     def forward(self, x):
@@ -86,8 +90,17 @@ class Transpose(Operator):
 
     def __init__(self, of):
         self.of = of
-        self.forward, self.back = of.back, of.forward
-        super().__init__(of.dimsd, of.dims, f"{of.name}.T", of.xp)
+        super().__init__(of.dimsd, of.dims, f"{of.name}.T")
+
+    @property
+    def xp(self):
+        return self.of.xp
+
+    def forward(self, x):
+        return self.of.back(x)
+
+    def back(self, y):
+        return self.of.forward(y)
 
     def _adjoint(self):
         return self.of
@@ -109,7 +122,11 @@ class Product(Operator):
                 "device, such as Attenuation(X.xp.asarray(factors))."
             )
         self.left, self.right = left, right
-        super().__init__(right.dims, left.dimsd, f"{left.name} @ {right.name}", left.xp or right.xp)
+        super().__init__(right.dims, left.dimsd, f"{left.name} @ {right.name}")
+
+    @property
+    def xp(self):
+        return self.left.xp or self.right.xp
 
     def forward(self, x):
         return self.left.forward(self.right.forward(x))

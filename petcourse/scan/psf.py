@@ -31,11 +31,13 @@ class PSF(Operator):
         If the width is negative, above 1000 mm or no number.
     """
 
+    xp = None
+
     def __init__(self, scanner, fwhm):
         if not isinstance(fwhm, numbers.Real) or not 0 <= fwhm <= 1000:
             raise ValueError(f"the PSF's FWHM is {fwhm!r} and a width in mm is wanted: give 0 to 1000, such as 4.5.")
         self.sigma = [fwhm / FWHM_PER_SIGMA / size for size in scanner.voxel]
-        super().__init__(scanner.image_shape, scanner.image_shape, "the PSF H", xp=None)
+        super().__init__(scanner.image_shape, scanner.image_shape, "the PSF H")
 
     def forward(self, theta):
         if module_of(theta) is np:

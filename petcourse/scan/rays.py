@@ -1,5 +1,7 @@
 """A scanner's lines as records of plain numbers: what the loops of the CPU and the kernels of the GPU walk along."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 EDGE = 3  # empty voxels around the field of view: a ray may pass two voxels outside it, and its neighbour is a third
@@ -20,7 +22,67 @@ SEGMENT = np.dtype(
 LANES = 16  # floats in the widest vector of today's processors (AVX-512)
 
 
-def rays(scanner, radius, box):
+@dataclass(frozen=True, eq=False)
+class Rays:
+    """The lines of a sinogram through a field of view: all that `Loops` and `Kernels` are given.
+
+    They walk through a work array (side, side, depth): the voxel columns of the field of view, with z as the fastest
+    axis and EDGE empty columns on each side.
+
+    Attributes
+    ----------
+    image_shape : tuple of int
+        (z, y, x).
+    lines : (angle, bin) RAY
+        Of all angles of a scanner, or of some.
+    segments : (segment,) SEGMENT
+    multiplicity : (plane,) float32
+        Ring pairs that a plane sums.
+    box : slice
+        Rows of the image, and columns, that the field of view reaches.
+    inside : (row, column) bool
+        Voxels of the box whose centre is in the field of view.
+    depth, floor : int
+        Length of a voxel column, and where plane 0 of the image is in it.
+    """
+
+    image_shape: tuple
+    lines: np.ndarray
+    segments: np.ndarray
+    multiplicity: np.ndarray
+    box: slice
+    inside: np.ndarray
+    depth: int
+    floor: int
+
+    @property
+    def sinogram_shape(self):
+        """(plane, angle, bin)."""
+        return (len(self.multiplicity), *self.lines.shape)
+
+    @property
+    def side(self):
+        """Columns, and rows, of the work array."""
+        return len(self.inside) + 2 * EDGE
+
+    @property
+    def width(self):
+        """Planes of all segments side by side, with the zeros between them."""
+        return int(self.segments["start"][-1] + self.segments["lanes"][-1])
+
+
+def rays_through(scanner, radius):
+    """All lines of a scanner through a field of view of `radius` mm, as `Rays`."""
+    _, y, x = scanner.axes()
+    inside = np.hypot(y[:, None], x) <= radius
+    columns = np.flatnonzero(inside.any(axis=0))
+    box = slice(int(columns[0]), int(columns[-1]) + 1)
+    segments, depth, floor = _segments(scanner)
+    lines, multiplicity = _lines(scanner, radius, box), scanner.multiplicity().astype(np.float32)
+    return Rays(scanner.image_shape, lines, segments, multiplicity, box, inside[box, box], depth, floor)
+
+
+def _lines(scanner, radius, box):
     """Each bin's ray in voxels of the field of view, as (angle, bin) records."""
     _, y, x = scanner.axes()
     width = scanner.column_width
@@ -54,7 +116,7 @@ def rays(scanner, radius, box):
     return ray
 
 
-def segments(scanner):
+def _segments(scanner):
     """The scanner's segments as records, the length of a padded voxel column, and where z = 0 is in it."""
     table = scanner.segments()
     floor = max(1, *(int(np.ceil(abs(s.mean))) - s.offset + 1 for s in table))

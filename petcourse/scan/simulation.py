@@ -9,7 +9,7 @@ from tqdm.auto import tqdm
 
 from petcourse.cache import cached
 from petcourse.hardware.device import as_numpy, module_of, require_array, require_memory
-from petcourse.scan.projector import Attenuation, Projector
+from petcourse.scan.attenuation import Attenuation, attenuation_factors, require_view
 from petcourse.scan.psf import PSF
 
 
@@ -64,7 +64,7 @@ def measure(subject, X, fwhm=4.5, counts=1e8, randoms=0.3, seed=0):
     """
     pet, mu = X.xp.asarray(subject.pet), X.xp.asarray(subject.mu)
     A = Attenuation(attenuation_factors(X, mu))
-    _require_view(X, pet, "the activity")
+    require_view(X, pet, "the activity")
 
     def make():
         P = A @ X @ PSF(X.scanner, fwhm)
@@ -80,54 +80,6 @@ def made_of(subject, X, **settings):
     """What a result depends on, for `petcourse.cached`: scanner, field of view, the subject's images and the settings."""
     images = {name: hashlib.sha256(getattr(subject, name)).hexdigest()[:16] for name in ("pet", "mu")}
     return {"scanner": X.scanner, "radius": X.radius, "subject": subject.name, **images, **settings}
-
-
-def attenuation_factors(X, mu):
-    """Part of the photon pairs that leaves the body: ``exp(-line integral of mu)``.
-
-    Parameters
-    ----------
-    X : Projector
-    mu : (z, y, x) float32
-        Attenuation map [1/mm].
-
-    Returns
-    -------
-    a : (plane, angle, bin) float32
-        0 to 1; 1 in dead bins and in planes without ring pairs.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If X is no plain projector, or if mu is not in 1/mm, negative, or reaches out of the field of view.
-    """
-    if not isinstance(X, Projector) or X.factor.size:
-        raise TypeError(f"attenuation is made from the plain projector X and {X} was given: give Projector(scanner).")
-    require_array(mu, "the attenuation map mu", X.xp)
-    low, high = float(mu.min()), float(mu.max())
-    if not (low >= 0 and high < 0.05):
-        raise ValueError(
-            f"mu reaches from {low:g} to {high:g} and body tissue has 0 to 0.05 per mm (water 0.0096): "
-            "divide a map in 1/cm by 10."
-        )
-    if mu.shape == X.dims:  # if not, X says so
-        _require_view(X, mu, "the attenuating body")
-    a = X @ mu
-    a /= -X.xp.asarray(np.maximum(X.multiplicity, 1))[
-        :, None, None
-    ]  # X sums over ring pairs, and each pair sees mu once
-    return X.xp.exp(a, out=a)
-
-
-def _require_view(X, image, what):
-    """Refuse an image of which the field of view would cut something off."""
-    _, y, x = X.scanner.axes()
-    reach = np.hypot(y[:, None], x)[as_numpy(image.any(axis=0))].max(initial=0)
-    if reach > X.radius:
-        raise ValueError(
-            f"{what} reaches {reach:.0f} mm from the axis and the field of view ends at {X.radius:.0f} mm: "
-            f"use Projector(scanner, radius={np.ceil(reach):.0f})."
-        )
 
 
 def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):

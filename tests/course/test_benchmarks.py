@@ -2,7 +2,7 @@
 
 import re
 
-from test_notebooks_gpu import Loops, insert_fake
+from test_notebooks_gpu import CopyingLoops, insert_fake
 
 import petcourse.scan.kernels
 from benchmarks import projectors
@@ -20,7 +20,7 @@ def lines(monkeypatch):
 def test_gpu_rows(monkeypatch):
     """On CuPy's stand-in: its device is named, and each row has its numbers."""
     insert_fake(monkeypatch)
-    monkeypatch.setattr(petcourse.scan.kernels, "Kernels", Loops)
+    monkeypatch.setattr(petcourse.scan.kernels, "Kernels", CopyingLoops)
     text = lines(monkeypatch)
     assert "Fake GPU 0, CuPy" in text
     for what, radius in (("forward", 290), ("back", 290), ("forward", 150), ("back", 150)):

@@ -1,6 +1,5 @@
 """The notebooks with CuPy's arrays, without a changed line: whatever mixes them with NumPy's, or plots them, fails."""
 
-import copy
 import json
 import sys
 from collections import deque
@@ -12,32 +11,29 @@ import matplotlib.pyplot as plt
 import pytest
 
 import petcourse.scan.kernels
-from petcourse import Projector
 from petcourse.hardware.gpu import gpu_trouble
+from petcourse.scan.loops import Loops
 
 NUMBERS = ["00", "02", "03"]  # those that compute with arrays of either kind
 FOLDER = Path(__file__).parents[2] / "notebooks"
 
 
-class Loops:
-    """In the place of `petcourse.scan.kernels.Kernels`, which as loops would take many minutes here: the CPU's projector.
+class CopyingLoops:
+    """In the place of `petcourse.scan.kernels.Kernels`, which as loops would take many minutes here: the CPU's loops.
 
     That both give the same is tested in test_gpu.py, on small scanners; here the arrays count.
     """
 
-    def __init__(self, X, xp):
-        self.X, self.xp = Projector(X.scanner, X.radius, device="cpu"), xp
+    device, threads = "gpu", None
 
-    def forward(self, theta, factor):
-        return self.xp.asarray(self.attenuating(factor).forward(theta.get()))
+    def __init__(self, rays):
+        self.rays, self.loops, self.xp = rays, Loops(rays), sys.modules["cupy"]
 
-    def back(self, m, factor):
-        return self.xp.asarray(self.attenuating(factor).back(m.get()))
+    def forward(self, theta, factors=None):
+        return self.xp.asarray(self.loops.forward(theta.get(), None if factors is None else factors.get()))
 
-    def attenuating(self, factor):
-        X = copy.copy(self.X)
-        X.factor = factor.get()
-        return X
+    def back(self, m, factors=None):
+        return self.xp.asarray(self.loops.back(m.get(), None if factors is None else factors.get()))
 
 
 def insert_fake(monkeypatch):
@@ -57,7 +53,7 @@ def cupy(request, monkeypatch):
             pytest.skip(f"no GPU: {trouble}")
         return
     insert_fake(monkeypatch)
-    monkeypatch.setattr(petcourse.scan.kernels, "Kernels", Loops)
+    monkeypatch.setattr(petcourse.scan.kernels, "Kernels", CopyingLoops)
 
 
 def run(number, monkeypatch):

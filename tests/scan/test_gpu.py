@@ -239,12 +239,10 @@ def test_layout_does_not_matter(cupy):
 
 def test_fold(cupy):
     X = Projector(SMALL, device="gpu")
-    A = Attenuation(cupy.asarray(random(X.dimsd)))
-    both = A @ X
-    assert both.factor is A.factors
-    assert both.kernels is X.kernels  # nothing is compiled or copied anew
-    assert (both.device, both.xp, both.T.xp) == ("gpu", cupy, cupy)
-    assert (str(both.name), X.name, X.factor.size) == ("A @ X", "the projector X", 0)
+    factors = cupy.asarray(random(X.dimsd))
+    both = Attenuation(factors) @ X
+    assert (both.A.factors, both.X) == (factors, X)  # nothing is compiled or copied anew
+    assert (both.name, both.xp, both.T.xp) == ("A @ X", cupy, cupy)
 
 
 # Memory and devices
@@ -272,13 +270,12 @@ def test_memory_gives_out_at_any_allocation(monkeypatch, allocations):
     X = Projector(SMALL, device="gpu")
     theta, m = cupy.asarray(theta), cupy.asarray(m)
     cases = [
-        ("making a projector", 6, lambda: Projector(SMALL, device="gpu").kernels),
+        ("making a projector", 6, lambda: Projector(SMALL, device="gpu")),
         ("a forward projection", 2, lambda: X @ theta),
         ("a back projection", 4, lambda: X.T @ m),
     ]
     for what, most, work in cases:
-        # `choose` proves the GPU with an array, and the projector has an empty one for factors it has not
-        cupy.knobs.allocations = allocations + 2 * (what == "making a projector")
+        cupy.knobs.allocations = allocations + (what == "making a projector")  # `choose` proves the GPU with an array
         if allocations < most:
             with pytest.raises(MemoryError, match=f"^{what} ran out of GPU memory .Out of memory allocating.*: close"):
                 work()
@@ -291,12 +288,12 @@ def test_little_memory_is_enough(monkeypatch):
     cupy = insert_fake(monkeypatch)
     monkeypatch.setattr(launching, "AT_ONCE", 2**16)
     X, m = Projector(SMALL, device="gpu"), random(SMALL.sinogram_shape)
-    x, gather, parts = cupy.asarray(m), X.kernels.gather, []
-    X.kernels.gather = lambda *given: (parts.append(given), gather(*given))
+    x, gather, parts = cupy.asarray(m), X.engine.gather, []
+    X.engine.gather = lambda *given: (parts.append(given), gather(*given))
     wanted = Projector(SMALL, device="cpu").T @ m
     for room, least, most in ((2**30, 1, 1), (2**13, 4, 50)):
         parts.clear()
-        cupy.knobs.free = 4 * (3 * X.side**2 * X.kernels.height + np.prod(X.dims)) + room
+        cupy.knobs.free = 4 * (3 * X.engine.rays.side**2 * X.engine.height + np.prod(X.dims)) + room
         assert difference((X.T @ x).get(), wanted) < 1e-5
         assert least <= len(parts) <= most
 

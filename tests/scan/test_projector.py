@@ -97,19 +97,20 @@ def test_rays_end_at_their_crystals():
 
 
 def assert_in_memory(X):
-    rays = X.rays[X.rays["first"] < X.rays["last"]]
-    assert rays["first"].min(initial=0) >= 0
-    assert rays["last"].max(initial=0) <= X.side
+    rays = X.engine.rays
+    lines = rays.lines[rays.lines["first"] < rays.lines["last"]]
+    assert lines["first"].min(initial=0) >= 0
+    assert lines["last"].max(initial=0) <= rays.side
     for row in ("first", "last"):
-        i = rays[row] - (row == "last")
-        column = rays["column"] + i * rays["column_step"]
+        i = lines[row] - (row == "last")
+        column = lines["column"] + i * lines["column_step"]
         assert column.min(initial=0) > -1  # which int() rounds to 0
-        assert column.max(initial=0) < X.side - 1
-        t = rays["t"] + i * rays["t_step"]
-        for s in X.segments:
+        assert column.max(initial=0) < rays.side - 1
+        t = lines["t"] + i * lines["t_step"]
+        for s in rays.segments:
             z = s["base"] + s["slope"] * (0.5 - t)
             assert z.min(initial=0) > -1
-            assert z.max(initial=0) + 1 + s["lanes"] <= X.depth
+            assert z.max(initial=0) + 1 + s["lanes"] <= rays.depth
 
 
 @pytest.mark.parametrize("radius", [None, pytest.param(290, marks=pytest.mark.slow)])
@@ -191,7 +192,9 @@ def test_composition():
 def test_attenuation_in_projector_is_the_same_object_in_memory():
     """A @ X multiplies on the way, without a second sinogram of factors."""
     A = Attenuation(random(SMALL.sinogram_shape))
-    assert (A @ Projector(SMALL)).factor is A.factors
+    both = A @ Projector(SMALL)
+    assert type(both).__name__ == "AttenuatedProjector"
+    assert both.A.factors is A.factors
 
 
 # Known integrals
@@ -279,9 +282,10 @@ def test_layout_does_not_matter():
 
 
 def test_input_stays_as_it_was():
-    X = Attenuation(random(SMALL.sinogram_shape, 2)) @ Projector(SMALL, 15)
+    factors = random(SMALL.sinogram_shape, 2)
+    X = Attenuation(factors) @ Projector(SMALL, 15)
     theta, m = random(X.dims), random(X.dimsd)
-    theta.flags.writeable = m.flags.writeable = X.factor.flags.writeable = False
+    theta.flags.writeable = m.flags.writeable = factors.flags.writeable = False
     assert (X @ theta).flags.writeable
     assert (X.T @ m).flags.writeable
 
@@ -392,7 +396,7 @@ def test_nowhere_to_keep_compiled_code(tmp_path):
     shutil.copytree(
         Path(petcourse.__file__).parent, tmp_path / "petcourse", ignore=shutil.ignore_patterns("__pycache__")
     )
-    for name in ("petcourse/__pycache__", "file"):
+    for name in ("petcourse/scan/__pycache__", "file"):
         (tmp_path / name).write_text("")
     below = str(tmp_path / "file" / "cache")
     run_without_a_cache_on_disk(tmp_path, {"NUMBA_CACHE_DIR": below, "XDG_CACHE_HOME": below, "HOME": below})

@@ -1,0 +1,80 @@
+"""The projector on the CPU: the loops of joseph.py, shared out among the processor's cores."""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
+
+import numpy as np
+
+from petcourse.hardware.device import require_memory
+from petcourse.hardware.machine import available_cores
+from petcourse.scan.joseph import TILE_BINS, TILE_ROWS, back_project, gather_rays, project
+from petcourse.scan.rays import EDGE
+
+FORWARD_ANGLES, BACK_ANGLES = 4, 8  # at a time, so that a tile's work array stays in the cache
+NO_FACTORS = np.empty((0, 0, 0), np.float32)
+
+
+class Loops:
+    """The engine of the CPU: the same two methods as `Kernels`.
+
+    Parameters
+    ----------
+    rays : Rays
+    threads : int, optional
+        By default one for each processor core.
+    """
+
+    device, xp = "cpu", np
+
+    def __init__(self, rays, threads=None):
+        self.rays, self.threads = rays, threads or available_cores()
+
+    def forward(self, theta, factors=None):
+        """As `Projector.forward`; ``factors`` (plane, angle, bin) multiply each bin on the way."""
+        rays, angles = self.rays, len(self.rays.lines)
+        require_memory(4 * (rays.side**2 * rays.depth + np.prod(rays.sinogram_shape)), "a forward projection")
+        factors = NO_FACTORS if factors is None else factors
+        image = np.zeros((rays.side, rays.side, rays.depth), np.float32)
+        fov = image[EDGE:-EDGE, EDGE:-EDGE]
+        fov[..., rays.floor : rays.floor + len(theta)] = theta[:, rays.box, rays.box].transpose(1, 2, 0)
+        fov[~rays.inside] = 0
+        out = np.empty(rays.sinogram_shape, np.float32)
+
+        def some_angles(a):
+            last = min(a + FORWARD_ANGLES, angles)
+            project(image.ravel(), rays.side, rays.depth, rays.lines, rays.segments, rays.multiplicity, factors,
+                    a, last, out)  # fmt: skip
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            list(pool.map(some_angles, range(0, angles, FORWARD_ANGLES)))
+        return out
+
+    def back(self, m, factors=None):
+        """As `Projector.back`; ``factors`` (plane, angle, bin) multiply each bin on the way."""
+        rays, (angles, bins) = self.rays, self.rays.lines.shape
+        tiles = -(-bins // TILE_BINS) * TILE_BINS
+        size = BACK_ANGLES * tiles * rays.width
+        require_memory(4 * (rays.side**2 * rays.depth + size + np.prod(rays.image_shape)), "a back projection")
+        m, factors = np.ascontiguousarray(m), NO_FACTORS if factors is None else factors
+        image = np.zeros((rays.side, rays.side, rays.depth), np.float32)
+        work = np.zeros(size, np.float32)
+
+        def one_angle(angle, first, last):
+            gather_rays(m, rays.lines, rays.segments, rays.multiplicity, factors, angle, first, last - first, work)
+
+        def some_rows(row, first, last, steep):
+            back_project(work, first, last, rays.lines, rays.segments, steep, row, min(row + TILE_ROWS, rays.side),
+                         rays.side, rays.depth, image.ravel())  # fmt: skip
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            for first in range(0, angles, BACK_ANGLES):
+                last = min(first + BACK_ANGLES, angles)
+                these = repeat(first), repeat(last)
+                list(pool.map(one_angle, range(first, last), *these))
+                for steep in np.unique(rays.lines["steep"][first:last]):
+                    list(pool.map(some_rows, range(0, rays.side, TILE_ROWS), *these, repeat(steep)))
+        fov = image[EDGE:-EDGE, EDGE:-EDGE]
+        fov[~rays.inside] = 0
+        theta = np.zeros(rays.image_shape, np.float32)
+        theta[:, rays.box, rays.box] = fov[..., rays.floor : rays.floor + len(theta)].transpose(2, 0, 1)
+        return theta
