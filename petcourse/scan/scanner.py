@@ -8,16 +8,19 @@ NiftyPET (Markiewicz 2018, doi:10.1007/s12021-017-9352-y), and the scanner is de
 
 import math
 from dataclasses import dataclass, fields, replace
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 
 
-def whole(name, value, kind=Integral, wanted="whole"):
-    """`value` as a plain int (or float, if `kind` is Real); ValueError names one that is no such number."""
-    if isinstance(value, bool) or not isinstance(value, kind) or not math.isfinite(value):
-        raise ValueError(f"{name} is {value!r}, but a {wanted} number is wanted: change it.")
-    return int(value) if kind is Integral else float(value)
+def whole(name, value):
+    """`value` as a plain int; ValueError names one that is no whole number."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ValueError(f"{name} is {value!r}, but a whole number is wanted: change it.")  # noqa: TRY004
+    return int(value)
+
+
+ANY_SIGN = "block_angle", "first_angle", "span", "max_ring_difference"  # the last two have limits of their own
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,11 @@ class Scanner:
 
     def __post_init__(self):
         for f in fields(self):  # stored as plain int and float, so that equal scanners have equal cache keys
-            given = getattr(self, f.name)
-            value = whole(f.name, given) if f.type is int else whole(f.name, given, Real, "finite")
-            if value <= 0 and f.name not in ("block_angle", "first_angle", "span", "max_ring_difference"):
-                raise ValueError(f"{f.name} is {given!r}, but a number above 0 is wanted: change it.")
-            object.__setattr__(self, f.name, value)
+            number = getattr(self, f.name)
+            if not math.isfinite(number) or f.type(number) != number or (number <= 0 and f.name not in ANY_SIGN):
+                kind = f"{'whole' if f.type is int else 'finite'} number{'' if f.name in ANY_SIGN else ' above 0'}"
+                raise ValueError(f"{f.name} is {number!r}, but a {kind} is wanted: change it.")
+            object.__setattr__(self, f.name, f.type(number))
         slots = self.slots
         if slots % 2 or not self.bins % 2 == 0 or self.bins > slots - 2:
             raise ValueError(
@@ -102,9 +105,9 @@ class Scanner:
         ValueError
             If `rings` is no whole number from 1 to 64.
         """
-        rings = whole("rings", rings)
-        if not 1 <= rings <= 64:
-            raise ValueError(f"the mMR has 64 rings and {rings} were asked for: give a number from 1 to 64.")
+        if rings not in range(1, 65):
+            raise ValueError(f"the mMR has 64 rings and {rings!r} were asked for: give a whole number from 1 to 64.")
+        rings = int(rings)
         complete = 5 + 11 * ((rings - 6) // 11) if rings > 5 else rings - 1
         return replace(cls(), rings=rings, max_ring_difference=min(60, complete))
 

@@ -19,7 +19,7 @@ class Scan:
 
     Attributes
     ----------
-    m : (plane, angle, bin) uint8 or uint16
+    m : (plane, angle, bin) int16
         Measured counts.
     r : (1, angle, bin) float32
         Mean randoms: what a bin of any plane expects.
@@ -86,7 +86,7 @@ def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
     """Measure an image once.
 
     The image is scaled such that the *sinogram* holds ``counts`` trues. (Scaling the image's own sum instead gives a
-    sinogram of some 1e10 counts, nearly free of noise.) Randoms are the same in every live bin, a simplification: in
+    sinogram with far more, nearly free of noise.) Randoms are the same in every live bin, a simplification: in
     a scanner they follow the rates of the crystals. Noise is drawn by NumPy on the CPU, whichever device projects.
 
     Parameters
@@ -106,8 +106,8 @@ def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
 
     Returns
     -------
-    m : (plane, angle, bin) uint8 or uint16 (or larger, if need be)
-        Measured counts, in the smallest integer type that holds them.
+    m : (plane, angle, bin) int16 (int32 or int64, where a bin holds more than 32767)
+        Measured counts; signed, so that two measurements can be subtracted.
     r : (1, angle, bin) float32
         Mean randoms: what a bin of any plane expects.
     scale : float
@@ -116,9 +116,11 @@ def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
     Raises
     ------
     ValueError
-        If the image is negative, empty or not seen, ``counts`` or ``randoms`` is out of range, or ``live`` is not of
-        this scanner.
+        If the image is negative, empty or not seen, ``counts``, ``randoms`` or ``seed`` is out of range, or ``live`` is
+        not of this scanner.
     """
+    if not isinstance(seed, numbers.Integral) or seed < 0:  # None would draw other noise each time, and be kept
+        raise ValueError(f"the seed of the noise is {seed!r} and a whole number from 0 is wanted: give one, such as 0.")
     if not (isinstance(counts, numbers.Real) and 0 < counts <= 1e15 and 0 <= randoms < 1):
         raise ValueError(
             f"{counts} counts with a part of {randoms} randoms were asked for: "
@@ -127,7 +129,7 @@ def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
     require_array(theta, "the image to measure", P.xp)
     require_array(live, "the set of live bins", np)
     xp = module_of(theta)
-    require_memory(5 * np.prod(P.dimsd), "a simulation", xp)
+    require_memory(6 * np.prod(P.dimsd), "a simulation", xp)
     if theta.min() < 0 or not theta.any():
         raise ValueError(
             f"the image to measure lies between {float(theta.min()):g} and {float(theta.max()):g}: "
@@ -138,18 +140,18 @@ def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
             f"the live bins are {live.dtype} of shape {live.shape} with {np.count_nonzero(live)} of them live and a plane has shape "
             f"{P.dimsd[1:]}: use Scanner.live() of the scanner that P is made for."
         )
-    expected = P @ theta
+    expected = P @ theta  # (plane, angle, bin)
     trues = float(expected.sum(dtype=np.float64))
     if not trues > 0:
         raise ValueError("the image to measure has activity but no bin sees it: move it into the field of view.")
     scale = counts / trues
     flat = counts * randoms / (1 - randoms) / (len(expected) * np.count_nonzero(live))
-    r = (flat * live[np.newaxis]).astype(np.float32)
-    m = np.empty(expected.shape, np.uint8)
+    r = (flat * live[np.newaxis]).astype(np.float32)  # (1, angle, bin)
+    m = np.empty(expected.shape, np.int16)
     rng = np.random.default_rng(seed)
     for plane in tqdm(range(len(m)), desc="measuring", unit="plane", leave=False):
         drawn = rng.poisson(scale * as_numpy(expected[plane]).astype(float) + r[0])
         if drawn.max() > np.iinfo(m.dtype).max:
-            m = m.astype(np.min_scalar_type(drawn.max()))
+            m = m.astype(np.min_scalar_type(-int(drawn.max())))  # the sign asks for a signed type
         m[plane] = drawn
     return xp.asarray(m), xp.asarray(r), scale

@@ -1,6 +1,8 @@
 """The projector's GPU kernels against the CPU's: as loops on this machine's CPU, and on a GPU where there is one."""
 
+import copy
 import importlib.util
+import pickle
 import re
 import subprocess
 import sys
@@ -16,7 +18,7 @@ import pytest
 import reference
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_projector import difference, random
+from reference import ODD, ONE_RING, SMALL, difference, random
 
 import petcourse
 from petcourse import PSF, Attenuation, Projector, Scanner, attenuation_factors, measure, mlem, reconstruct, simulate
@@ -25,10 +27,8 @@ from petcourse.hardware.gpu import gpu_trouble
 from petcourse.learning import make_case
 from petcourse.scan import kernels as launching
 
-SMALL = reference.ring()
-ODD = reference.ring(6, 4, columns=17, column_width=4.1, fov_radius=31, span=5, rings=7, max_ring_difference=6, bins=28)
 SCANNERS = {
-    "1 ring": reference.ring(10, 1, rings=1, max_ring_difference=0, span=11, bins=18),
+    "1 ring": ONE_RING,
     "3 rings": reference.ring(rings=3, max_ring_difference=2, span=1),
     "6 rings": reference.ring(rings=6, max_ring_difference=5, span=3),
     "odd": ODD,
@@ -38,13 +38,8 @@ SOURCE = launching.SOURCE.read_text(encoding="utf-8")
 
 def insert_fake(monkeypatch, **faults):
     if not fake_cupy.COMPILER:
-        pytest.skip(
-            "the kernels run as loops where there is Linux and a C++ compiler (g++ or clang++), and here is none"
-        )
-    cupy = fake_cupy.Fake(**faults)
-    for name, module in fake_cupy.modules(cupy).items():
-        monkeypatch.setitem(sys.modules, name, module)
-    return cupy
+        pytest.skip("the kernels run as loops where there is Linux and a C++ compiler, and here is none")
+    return fake_cupy.insert(monkeypatch, **faults)
 
 
 @pytest.fixture
@@ -243,6 +238,26 @@ def test_fold(cupy):
     both = Attenuation(factors) @ X
     assert (both.A.factors, both.X) == (factors, X)  # nothing is compiled or copied anew
     assert (both.name, both.xp, both.T.xp) == ("A @ X", cupy, cupy)
+
+
+def test_pickled_on_a_gpu_read_without_one(monkeypatch):
+    """A worker computes with what it has; a copy in the same process stays on the GPU."""
+    cupy = insert_fake(monkeypatch)
+    monkeypatch.delenv("PETCOURSE_DEVICE", raising=False)
+    X, factors = Projector(SMALL), random(SMALL.sinogram_shape)
+    A = Attenuation(cupy.asarray(factors))
+    P, theta = A @ X @ PSF(SMALL, 4.5), random(X.dims)
+    wanted, again = as_numpy(P @ cupy.asarray(theta)), copy.deepcopy(P)
+    assert (X.device, again.xp) == ("gpu", cupy)
+    np.testing.assert_array_equal(as_numpy(again @ cupy.asarray(theta)), wanted)
+    pickled = pickle.dumps([P, P.T, A])
+    monkeypatch.setenv("PETCOURSE_DEVICE", "cpu")
+    for name in ("cupy", "cupyx"):
+        monkeypatch.setitem(sys.modules, name, None)  # an import fails
+    there, back, attenuation = pickle.loads(pickled)
+    assert there.xp is back.xp is np
+    assert difference(there @ theta, wanted) < 1e-5
+    np.testing.assert_array_equal(attenuation.factors, factors)
 
 
 # Memory and devices

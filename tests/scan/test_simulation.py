@@ -45,11 +45,12 @@ def test_seed():
     assert (one != other).any()
 
 
-@pytest.mark.parametrize(("counts", "dtype"), [(1e4, np.uint8), (1e7, np.uint16), (1e10, np.uint32)])
+@pytest.mark.parametrize(("counts", "dtype"), [(1e4, np.int16), (1e9, np.int32), (1e13, np.int64)])
 def test_integers_large_enough(counts, dtype):
-    """The type grows on the way without a count being lost."""
-    m, _, _ = simulate(X, THETA, LIVE, counts=counts, randoms=0)
+    """The type grows on the way without a count being lost, and differences of two measurements are right."""
+    m, other = (simulate(X, THETA, LIVE, counts=counts, randoms=0, seed=seed)[0] for seed in (0, 1))
     assert m.dtype == dtype
+    np.testing.assert_array_equal(m - other, m.astype(float) - other)
     assert m.sum(dtype=float) == pytest.approx(counts, abs=5 * np.sqrt(counts))
 
 
@@ -90,6 +91,9 @@ def test_attenuation_factors():
         ({"counts": 1e30}, r"1e\+30 counts.*up to 1e15"),
         ({"live": LIVE[1:]}, r"live bins are bool of shape \(23, 20\).*Scanner.live"),
         ({"live": 0 * LIVE > 0}, "with 0 of them live.*Scanner.live"),
+        ({"seed": None}, "seed.*None"),
+        ({"seed": -1}, "seed.*-1"),
+        ({"seed": 0.5}, "seed.*0.5"),
     ],
 )
 def test_impossible_measurement(given, message):

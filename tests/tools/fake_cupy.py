@@ -335,3 +335,11 @@ def modules(cupy):
     ndimage = SimpleNamespace(gaussian_filter=gaussian_filter)
     names = {"cupyx": ModuleType("cupyx"), "cupyx.scipy": ModuleType("cupyx.scipy"), "cupyx.scipy.ndimage": ndimage}
     return {"cupy": cupy, **names}
+
+
+def insert(monkeypatch, **faults):
+    """Make ``import cupy`` find the stand-in, which is returned."""
+    cupy = Fake(**faults)
+    for name, module in modules(cupy).items():
+        monkeypatch.setitem(sys.modules, name, module)
+    return cupy

@@ -136,6 +136,22 @@ def ring(blocks=8, block_crystals=3, radius=40.0, **rest):
     return Scanner(blocks=blocks, block_crystals=block_crystals, radius=radius, **(given | rest))
 
 
+SMALL = ring()
+ODD = ring(6, 4, columns=17, column_width=4.1, fov_radius=31, span=5, rings=7, max_ring_difference=6, bins=28)
+ONE_RING = ring(10, 1, rings=1, max_ring_difference=0, span=11, bins=18)
+
+
+def random(shape, seed=0):
+    """Numbers in [0, 1), float32."""
+    return np.random.default_rng(seed).random(shape, dtype=np.float32)
+
+
+def difference(found, wanted):
+    """Relative difference of two arrays: root mean square and largest, whichever is worse."""
+    error = found - np.asarray(wanted, float)
+    return max(np.linalg.norm(error) / np.linalg.norm(wanted), abs(error).max() / abs(wanted).max())
+
+
 @st.composite
 def scanners(draw):
     """Small random scanners, each with a field of view that fits it."""
