@@ -2,7 +2,8 @@
 
 import base64
 import html
-import io
+
+from petcourse.viewer.still import as_png
 
 
 def show(figure, alt, at=None):
@@ -28,13 +29,10 @@ def show(figure, alt, at=None):
 
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(f"alt is {alt!r}, but a sentence is wanted that says what the figure shows: write one.")
-    png = io.BytesIO()
-    figure.savefig(png, dpi=2 * figure.dpi, bbox_inches="tight")
+    png = as_png(figure, scale=2)  # two pixels of the file for each of the page's
     plt.close(figure)  # or the notebook shows it once more
-    data = png.getvalue()
-    # the file has two pixels for each of the page's
-    width, height = (int.from_bytes(data[k : k + 4], "big") // 2 for k in (16, 20))
-    code = base64.b64encode(data).decode()
+    width, height = (int.from_bytes(png[k : k + 4], "big") // 2 for k in (16, 20))
+    code = base64.b64encode(png).decode()
     size = f'width="{width}" height="{height}" style="max-width: 100%; height: auto"'
     page = HTML(f'<img alt="{html.escape(alt)}" {size} src="data:image/png;base64,{code}">')
     if at is None:

@@ -4,14 +4,15 @@ It needs a kernel. What should outlive the kernel is shown by `LiveViewer.still`
 """
 
 import math
+from dataclasses import replace
 from html import escape
 
 import anywidget
 import numpy as np
 import traitlets
 
-from petcourse.viewer.page import SCRIPTS, page, script
-from petcourse.viewer.panel import as_volume, codes
+from petcourse.viewer.page import SCRIPTS, described, page, script
+from petcourse.viewer.panel import as_volume
 
 
 class LiveViewer(anywidget.AnyWidget):
@@ -37,17 +38,18 @@ class LiveViewer(anywidget.AnyWidget):
     window = traitlets.List().tag(sync=True)
     cursor = traitlets.List(traitlets.Int(), allow_none=True, default_value=None).tag(sync=True)
 
-    def __init__(self, data, volumes, contours, cmaps):
-        self._volumes, self._contours, self._cmaps = [list(v) for v in volumes], contours, cmaps
+    def __init__(self, data, panels):
+        self._panels, self._volumes = panels, [list(panel.volume) for panel in panels]
+        entries, contours = described(panels)
         super().__init__(
-            _data={**data, "contours": [{} for _ in contours]},
-            _bounds=[[p["below"], p["above"]] for p in data["panels"]],
+            _data={**data, "panels": entries, "contours": [{} for _ in contours]},
+            _bounds=[[entry["below"], entry["above"]] for entry in entries],
             slice=data["at"][0],
             frame=data["frame"],
-            window=[[p["vmin"], p["vmax"]] for p in data["panels"]],
+            window=[[panel.vmin, panel.vmax] for panel in panels],
         )
-        for i, mask in enumerate(contours):
-            self._share(f"_contour_{i}", mask)
+        for i, contour in enumerate(contours):
+            self._share(f"_contour_{i}", contour)
         for i, frames in enumerate(self._volumes):
             for k in range(len(frames)):
                 self._share_frame(i, k)
@@ -96,14 +98,12 @@ class LiveViewer(anywidget.AnyWidget):
 
     def still(self):
         """Return the same viewer without a kernel, as `volshow` makes it: the frames and the slice of now."""
-        panels = [
-            {**p, "below": below, "above": above, "shape": [len(frames), *p["shape"][1:]]}
-            for p, (below, above), frames in zip(self._data["panels"], self._bounds, self._volumes, strict=True)
-        ]
+        stacks = [np.stack(frames) for frames in self._volumes]
+        panels = [replace(panel, volume=stack) for panel, stack in zip(self._panels, stacks, strict=True)]
         at = list(self._data["at"])
         at[self.axis] = self.slice
-        data = {**self._data, "panels": panels, "at": at, "frame": max(map(len, self._volumes)) - 1}
-        return page(data, [np.stack(frames) for frames in self._volumes], self._contours, self._cmaps)
+        data = {**self._data, "at": at, "frame": max(map(len, self._volumes)) - 1}
+        return page(data, panels)
 
     def _repr_mimebundle_(self, **options):
         """As a widget, and for whoever cannot show one as it stands now: an exported page, a slide."""
@@ -125,7 +125,7 @@ class LiveViewer(anywidget.AnyWidget):
         return window
 
     def _check(self, panel, volume):
-        titles = [p["title"] for p in self._data["panels"]]
+        titles = [panel.title for panel in self._panels]
         i = titles.index(panel) if panel in titles else panel
         if not isinstance(i, int) or isinstance(i, bool) or not 0 <= i < len(titles):
             raise ValueError(f"panel is {panel!r}, but one of {titles} or its number is wanted: change it.")
@@ -140,15 +140,14 @@ class LiveViewer(anywidget.AnyWidget):
     def _tell(self, i, k):
         """Send a frame, then that it is new; where a value passes an end of the range, that end becomes a bound."""
         self._share_frame(i, k)
-        p, frame = self._data["panels"][i], self._volumes[i][k]
+        p, frame = self._panels[i], self._volumes[i][k]
         bounds, sent = [list(b) for b in self._bounds], [list(s) for s in self._sent]
-        bounds[i] = [bounds[i][0] or bool(frame.min() < p["vmin"]), bounds[i][1] or bool(frame.max() > p["vmax"])]
+        bounds[i] = [bounds[i][0] or bool(frame.min() < p.vmin), bounds[i][1] or bool(frame.max() > p.vmax)]
         sent[i][k : k + 1] = [sent[i][k] + 1 if k < len(sent[i]) else 0]
         self._bounds, self._sent = bounds, sent
 
     def _share_frame(self, i, k):
-        p = self._data["panels"][i]
-        self._share(f"_voxels_{i}_{k}", codes(self._volumes[i][k], p["vmin"], p["vmax"]))
+        self._share(f"_voxels_{i}_{k}", self._panels[i].codes(self._volumes[i][k]))
 
     def _share(self, name, array):
         """Set a trait of that name: each is sent alone, and a page that is opened again gets them all."""

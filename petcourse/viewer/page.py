@@ -7,7 +7,8 @@ import re
 import zlib
 from pathlib import Path
 
-from petcourse.viewer.panel import codes
+import numpy as np
+
 from petcourse.viewer.still import picture
 
 SCRIPTS = "draw.js", "measure.js", "volumes.js"
@@ -22,7 +23,7 @@ const root = document.currentScript?.closest(".pv-root") ?? document.querySelect
 
 
 class Viewer:
-    """What `volshow` returns: Jupyter shows it as HTML."""
+    """What `volshow` and `sinoshow` return: Jupyter shows it as HTML."""
 
     def __init__(self, page, summary):
         self._page, self._summary = page, summary
@@ -31,19 +32,31 @@ class Viewer:
         return self._page
 
     def __repr__(self):
-        return f"<volshow: {self._summary}, {len(self._page) / 1e6:.1f} MB>"
+        return f"<{self._summary}, {len(self._page) / 1e6:.1f} MB>"
 
 
-def page(data, volumes, contours, cmaps):
+def page(data, panels):
     """Return the viewer that needs no kernel: a picture, the voxels and the script in one piece of HTML."""
-    stacks = [v.reshape(-1, *v.shape[2:]) for v in volumes]
-    ends = [(p["vmin"], p["vmax"]) for p in data["panels"]]
-    voxels = deflated([*zip(stacks, ends, strict=True), *((mask, None) for mask in contours)], LIMIT_MB)
-    still = picture(data, volumes, contours, cmaps)
-    packed = [{**p, "voxels": v} for p, v in zip(data["panels"], voxels[: len(volumes)], strict=True)]
-    shown = {**data, "panels": packed, "contours": [{"voxels": v} for v in voxels[len(volumes) :]]}
-    summary = f"panels={len(volumes)}, slices={volumes[0].shape[1]}, frames={max(len(v) for v in volumes)}"
-    return Viewer(as_page("show", script(*SCRIPTS), shown, still), summary)
+    entries, contours = described(panels)
+    stacks = [(panel.volume.reshape(-1, *panel.volume.shape[2:]), panel.codes) for panel in panels]
+    voxels = [{"voxels": text} for text in deflated([*stacks, *((contour, np.asarray) for contour in contours)])]
+    entries = [entry | text for entry, text in zip(entries, voxels, strict=False)]
+    shown = {**data, "panels": entries, "contours": voxels[len(panels) :]}
+    frames, slices = (max(panel.volume.shape[axis] for panel in panels) for axis in (0, 1))
+    summary = f"volshow: panels={len(panels)}, slices={slices}, frames={frames}"
+    return Viewer(as_page("show", script(*SCRIPTS), shown, picture(data, panels)), summary)
+
+
+def described(panels):
+    """Return what the script needs to know about each panel, and the contours: one that panels share comes once."""
+    entries, contours = [], []
+    for panel in panels:
+        number = next((k for k, known in enumerate(contours) if np.array_equal(known, panel.contour)), None)
+        if number is None and panel.contour is not None:
+            number = len(contours)
+            contours.append(panel.contour)
+        entries.append(panel.entries(number))
+    return entries, contours
 
 
 def as_page(call, code, data, still):
@@ -63,32 +76,22 @@ def script(*names):
     return re.sub(r"^(import|export) [^;]*;\n", "", text, flags=re.MULTILINE)
 
 
-def deflated(stacks, limit_mb):
-    """Return each stack in 8 bits, deflated, in base64.
+def deflated(stacks):
+    """Return stacks of slices, deflated and in base64; ValueError as soon as all pass `LIMIT_MB`.
 
-    Parameters
-    ----------
-    stacks : list of (array, (lo, hi) or None)
-        Arrays (slice, row, column) with their colour range, or None where they are uint8 already.
-    limit_mb : float
-        What all together may take.
-
-    Raises
-    ------
-    ValueError
-        As soon as it is clear that the limit will be passed.
+    With each stack comes a function that makes of a slice what is stored, such as `Panel.codes`.
     """
     out, size, done, total = [], 0.0, 0, sum(len(stack) for stack, _ in stacks)
-    for stack, ends in stacks:
+    for stack, stored in stacks:
         deflate, parts = zlib.compressobj(), []
         for image in stack:  # slice by slice: no second copy of the volume
-            parts.append(deflate.compress((image if ends is None else codes(image, *ends)).tobytes()))
+            parts.append(deflate.compress(stored(image).tobytes()))
             done += 1
             size += len(parts[-1]) * 4 / 3e6
-            if size > limit_mb:
+            if size > LIMIT_MB:
                 raise ValueError(
                     f"the volumes would take about {size * total / done:.0f} MB of the notebook, more "
-                    f"than the {limit_mb} MB allowed: crop them, take every n-th slice, or show fewer."
+                    f"than the {LIMIT_MB} MB allowed: crop them, take every n-th slice, or show fewer."
                 )
         out.append(base64.b64encode(b"".join([*parts, deflate.flush()])).decode())
     return out

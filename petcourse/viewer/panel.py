@@ -1,52 +1,114 @@
-"""One volume of a viewer: its checks, its colour scale, its voxels in 8 bits."""
+"""One volume of a viewer: its checks, its range of colours, its voxels in 8 bits."""
 
 import base64
 import math
-from numbers import Integral, Real
+import re
+from dataclasses import dataclass, replace
+from numbers import Integral
 
 import numpy as np
 
-from petcourse.scan.scanner import whole
+from petcourse.hardware.device import as_numpy
 
-# Matplotlib's maps with a neutral middle: their scale is even about zero unless it is told another one.
-DIVERGING = [
-    "PiYG",
-    "PRGn",
-    "BrBG",
-    "PuOr",
-    "RdGy",
-    "RdBu",
-    "RdYlBu",
-    "RdYlGn",
-    "coolwarm",
-    "bwr",
-    "seismic",
-    "berlin",
-    "managua",
-    "vanimo",
-]
+# Matplotlib's maps with a neutral middle: their range is even about zero unless another one is asked for.
+DIVERGING = "(PiYG|PRGn|BrBG|PuOr|RdGy|RdBu|RdYlBu|RdYlGn|coolwarm|bwr|seismic|berlin|managua|vanimo)(_r)?"
 
 
-def for_each(name, value, n):
-    """Return n entries: those of a list, or n times the same."""
-    if isinstance(value, str) or not isinstance(value, (list, tuple)):
-        value = list(value) if np.ndim(value) == 1 and not isinstance(value, str) else [value] * n
-    if len(value) != n:
-        raise ValueError(f"{name} has {len(value)} entries for {n} volumes: give one for each, or one value for all.")
-    return list(value)
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A volume and how it is shown.
 
-
-def as_volume(name, volume):
-    """Return a volume as a NumPy array (frame, z, y, x); ValueError says why it cannot be shown.
-
-    Parameters
+    Attributes
     ----------
     name : str
         What errors call it.
-    volume : array, shape (z, y, x) or (frame, z, y, x)
-        Real, integer or boolean; one on a GPU is fetched.
+    volume : array, shape (frame, z, y, x)
+        Real, integer or boolean, without a NaN or an infinite value: see `as_volume`.
+    title, unit, cmap : str
+        Title and unit, empty if there is none, and the name of Matplotlib's colour map.
+    vmin, vmax : float or None
+        Ends of the colour range; `with_ranges` chooses where there is none.
+    contour : array of uint8, shape (z, y, x), or None
+        Labels, whose borders are drawn over the volume.
+    bar : bool
+        Whether there is a colour bar.
+    group : int
+        Number of the first panel with this unit and range: a reader who changes one range changes all.
     """
-    volume = np.asarray(volume.get() if hasattr(volume, "__cuda_array_interface__") else volume)
+
+    name: str
+    volume: np.ndarray
+    title: str
+    unit: str
+    cmap: str
+    vmin: float | None = None
+    vmax: float | None = None
+    contour: np.ndarray | None = None
+    bar: bool = True
+    group: int = 0
+
+    def __post_init__(self):
+        from matplotlib import colormaps
+
+        if not isinstance(self.cmap, str) or self.cmap not in colormaps:
+            raise ValueError(f"cmaps names {self.cmap!r}, which Matplotlib does not have: try 'inferno' or 'RdBu_r'.")
+
+    @property
+    def extremes(self):
+        """Smallest and largest value of the volume."""
+        return float(self.volume.min()), float(self.volume.max())
+
+    @property
+    def diverging(self):
+        """Whether the colour map has a neutral middle."""
+        return bool(re.fullmatch(DIVERGING, self.cmap))
+
+    def codes(self, image):
+        """Return an image or a volume as uint8: 0 at `vmin`, 255 at `vmax`, and the nearest step between."""
+        level = image.astype(float)
+        level -= self.vmin
+        level /= self.vmax - self.vmin
+        level *= 255
+        return np.rint(level, out=level).clip(0, 255, out=level).astype(np.uint8)
+
+    def entries(self, contour=None):
+        """Return what the script needs to know, with the number of the contour; `volumes.js` lists the entries."""
+        from matplotlib import colormaps
+
+        lowest, highest = self.extremes
+        span, largest = self.vmax - self.vmin, max(abs(self.vmin), abs(self.vmax))
+        integers = self.volume.dtype.kind in "biu" and self.vmin.is_integer() and self.vmax.is_integer()
+        return {
+            "title": self.title,
+            "unit": self.unit,
+            "group": self.group,
+            "vmin": self.vmin,
+            "vmax": self.vmax,
+            "below": lowest < self.vmin,
+            "above": highest > self.vmax,
+            "exact": integers and span <= 255 and largest < 2**53,
+            # enough to tell one of 255 steps from the next
+            "digits": min(15, math.ceil(math.log10(255 * (largest / span))) + 1),
+            "error": float(f"{span / 510:.2g}"),
+            "bar": self.bar,
+            "contour": contour,
+            "shape": list(self.volume.shape),
+            "colours": base64.b64encode(colormaps[self.cmap](range(256), bytes=True)[:, :3].tobytes()).decode(),
+        }
+
+
+def as_array(name, values):
+    """Return values as a NumPy array, fetched from a GPU if they are there; ValueError if some are masked."""
+    if np.ma.is_masked(values):
+        raise ValueError(
+            f"{name} has masked values, and no colour would be true for them: fill them, say by .filled(0)."
+        )
+    return np.asarray(as_numpy(values))
+
+
+def as_volume(name, volume):
+    """Return (z, y, x) or (frame, z, y, x) as a NumPy array (frame, z, y, x); ValueError if it cannot be shown."""
+    volume = as_array(name, volume)
     if volume.dtype.kind not in "biuf":
         raise ValueError(
             f"{name} holds values of type {volume.dtype}, but a colour bar has room for real ones only: "
@@ -67,114 +129,81 @@ def as_volume(name, volume):
     return volume if ndim == 4 else volume[None]
 
 
-def scales(volumes, names, cmaps, units, vmins, vmaxs):
-    """Ends (lo, hi) of each panel's colour range: as asked for, else one range for all panels of one unit.
+def as_contour(name, labels, shape):
+    """Return labels as uint8; ValueError where they are none of that shape, (z, y, x)."""
+    labels = as_array(f"the contour over {name}", labels)
+    if labels.dtype.kind not in "biu" or labels.shape != shape or labels.min() < 0 or labels.max() > 255:
+        raise ValueError(
+            f"the contour over {name} is of type {labels.dtype} and shape {labels.shape}, but booleans or labels 0 to "
+            f"255 of shape {shape} are wanted: give a mask such as lesion.mask, or labels > 0."
+        )
+    return labels.astype(np.uint8)
+
+
+def for_each(name, value, n):
+    """Return n entries: those of a list, or n times the same."""
+    entries = list(value) if isinstance(value, (list, tuple)) or np.ndim(value) == 1 else [value] * n
+    if len(entries) != n:
+        raise ValueError(f"{name} has {len(entries)} entries for {n} volumes: give one for each, or one value for all.")
+    return entries
+
+
+def subtract(pair, panels):
+    """Return a panel with the first minus the second of two panels, named by number or title."""
+    titles = [panel.title for panel in panels]
+    pair = pair if isinstance(pair, (list, tuple)) else []
+    numbers = [titles.index(k) if isinstance(k, str) and k in titles else k for k in pair]
+    numbers = [int(k) for k in numbers if isinstance(k, Integral) and 0 <= k < len(panels)]
+    if len(pair) != 2 or len(set(numbers)) != 2:
+        raise ValueError(
+            f"difference names {len(set(numbers))} of the {len(panels)} volumes, but two different ones are wanted: "
+            "give their numbers or titles, such as difference=(0, 1)."
+        )
+    first, second = (panels[k] for k in numbers)
+    shapes, frames = [p.volume.shape for p in (first, second)], {len(first.volume), len(second.volume)}
+    if shapes[0][1:] != shapes[1][1:] or first.unit != second.unit or (len(frames) > 1 and 1 not in frames):
+        raise ValueError(
+            f"the volumes of the difference have shapes {shapes[0]} and {shapes[1]} and units {first.unit!r} and "
+            f"{second.unit!r}, but equal ones are wanted: choose volumes that can be subtracted."
+        )
+    change = np.subtract(first.volume, second.volume, dtype=np.result_type(first.volume, second.volume, np.float32))
+    ends = [end for panel in (first, second) for end in (panel.vmin, panel.vmax)]
+    vmax = None
+    if None not in ends and np.abs(change).max() > max(ends) - min(ends):
+        vmax = max(ends) - min(ends)  # what is cut in the two is cut here as well
+    title = " − ".join(titles[k] or f"volume {k}" for k in numbers)
+    return Panel("the difference", change, title, first.unit, "RdBu_r", None, vmax, first.contour)
+
+
+def with_ranges(panels):
+    """Return panels with the ends of their ranges, and with the group of those that share unit and range."""
+    out = []
+    for i, panel in enumerate(panels):
+        vmin, vmax = _range(panel, panels)
+        alike = [p.group for p in out if panel.unit and (p.unit, p.vmin, p.vmax) == (panel.unit, vmin, vmax)]
+        out.append(replace(panel, vmin=vmin, vmax=vmax, group=min(alike, default=i)))
+    return out
+
+
+def _range(panel, panels):
+    """Ends of a panel's range: as asked for, else one range for all panels of its unit.
 
     A diverging colour map gets a range of its own, even about zero.
     """
-    found = [(float(v.min()), float(v.max())) for v in volumes]
-    diverging = [str(cmap).removesuffix("_r") in DIVERGING for cmap in cmaps]
-    out = []
-    for i, (low, high) in enumerate(found):
-        lo, hi = (
-            None if end is None else whole(name, end, Real, "finite")
-            for name, end in (("vmins", vmins[i]), ("vmaxs", vmaxs[i]))
-        )
-        if diverging[i]:
-            most = max(abs(low), abs(high)) if lo is None and hi is None else abs(hi if lo is None else lo)
-            lo, hi = -most if lo is None else lo, most if hi is None else hi
-        else:
-            like = [k for k in range(len(found)) if k == i or (units[k] and units[k] == units[i] and not diverging[k])]
-            lo = min(found[k][0] for k in like if vmins[k] is None) if lo is None else lo
-            hi = max(found[k][1] for k in like if vmaxs[k] is None) if hi is None else hi
-        if lo == hi and None in (vmins[i], vmaxs[i]):  # a constant volume: any range that starts there shows it
-            hi = lo + (abs(lo) or 1.0)
-        if not 0 < hi - lo < math.inf:
-            raise ValueError(
-                f"{names[i]} with values from {low:g} to {high:g} would be coloured from {lo:g} to {hi:g}, but "
-                "the upper end must lie above the lower: change vmins or vmaxs."
-            )
-        out.append((lo, hi))
-    return out
-
-
-def panel(volume, scale, title, cmap, bar, unit, group, outline=None):
-    """Gather what the script needs to know about one volume; `volumes.js` lists the entries."""
-    from matplotlib import colormaps
-
-    if not isinstance(cmap, str) or cmap not in colormaps:
-        raise ValueError(f"cmaps names {cmap!r}, which Matplotlib does not have: try 'magma', 'Greys_r' or 'RdBu_r'.")
-    lo, hi = scale
-    low, high = float(volume.min()), float(volume.max())
-    big = max(abs(lo), abs(hi))
-    return {
-        "title": "" if title is None else str(title),
-        "unit": str(unit or ""),
-        "group": group,
-        "vmin": lo,
-        "vmax": hi,
-        "below": low < lo,
-        "above": high > hi,
-        # enough to tell one of 255 steps from the next
-        "digits": min(15, math.ceil(math.log10(255 * (big / (hi - lo)))) + 1),
-        "exact": volume.dtype.kind in "biu" and hi - lo <= 255 and lo.is_integer() and hi.is_integer() and big < 2**53,
-        "error": float(f"{(hi - lo) / 510:.2g}"),
-        "bar": bool(unit) if bar is None else bool(bar),
-        "contour": outline,
-        "shape": list(volume.shape),
-        "colours": base64.b64encode(colormaps[cmap](np.linspace(0, 1, 256), bytes=True)[:, :3].tobytes()).decode(),
-    }
-
-
-def subtract(pair, volumes, columns):
-    """Return the difference of two volumes, and append its title, unit, colours and range to the columns."""
-    titles = [str(title) for title in columns["titles"]]
-    pair = [titles.index(k) if isinstance(k, str) and k in titles else k for k in pair] if np.ndim(pair) == 1 else []
-    numbers = [int(k) for k in pair if isinstance(k, Integral) and 0 <= k < len(volumes)]
-    if len(pair) != 2 or len(set(numbers)) != 2:
+    vmin, vmax = (end if end is None else float(end) for end in (panel.vmin, panel.vmax))
+    if panel.diverging:
+        largest = max(map(abs, [end for end in (vmin, vmax) if end is not None] or panel.extremes))
+        vmin, vmax = -largest if vmin is None else vmin, largest if vmax is None else vmax
+    else:
+        alike = [p for p in panels if p is panel or (p.unit and p.unit == panel.unit and not p.diverging)]
+        vmin = min(p.extremes[0] for p in alike if p.vmin is None) if vmin is None else vmin
+        vmax = max(p.extremes[1] for p in alike if p.vmax is None) if vmax is None else vmax
+    if vmin == vmax and None in (panel.vmin, panel.vmax):  # a constant volume: any range that starts there shows it
+        vmax = vmin + (abs(vmin) or 1.0)
+    if not 0 < vmax - vmin < math.inf:
+        lowest, highest = panel.extremes
         raise ValueError(
-            f"difference names {len(set(numbers))} of the {len(volumes)} volumes, but two different ones are wanted: "
-            "give their numbers or titles, such as difference=(0, 1)."
+            f"{panel.name} with values from {lowest:g} to {highest:g} would be coloured from {vmin:g} to {vmax:g}, but "
+            "two finite ends are wanted, the upper above the lower: change vmins or vmaxs."
         )
-    first, second = (volumes[k] for k in numbers)
-    units, masks = ([columns[name][k] for k in numbers] for name in ("units", "contours"))
-    frames = {len(first), len(second)}
-    if first.shape[1:] != second.shape[1:] or units[0] != units[1] or (len(frames) > 1 and 1 not in frames):
-        raise ValueError(
-            f"the volumes of the difference have shapes {first.shape} and {second.shape} and units {units[0]!r} and "
-            f"{units[1]!r}, but equal ones are wanted: choose volumes that can be subtracted."
-        )
-    a, b = (columns["titles"][k] or f"volume {k}" for k in numbers)
-    new = {"titles": f"{a} − {b}", "cmaps": "RdBu_r", "units": units[0], "colorbars": True, "contours": masks[0]}
-    out = np.subtract(first, second, dtype=np.result_type(first, second, np.float32))
-    ends = [columns[name][k] for name in ("vmins", "vmaxs") for k in numbers]
-    if None not in ends and np.abs(out).max() > max(ends) - min(ends):  # what is cut in the two is cut here as well
-        new |= {"vmins": min(ends) - max(ends), "vmaxs": max(ends) - min(ends)}
-    for name, column in columns.items():
-        column.append(new.get(name))
-    return out
-
-
-def outline(name, mask, volume, masks):
-    """Check a mask and return its number among the masks; one that several panels share is kept once."""
-    mask = np.asarray(mask.get() if hasattr(mask, "__cuda_array_interface__") else mask)
-    if mask.dtype.kind not in "biu" or mask.shape != volume.shape[1:] or mask.min() < 0 or mask.max() > 255:
-        raise ValueError(
-            f"the contour over {name} is of type {mask.dtype} and shape {mask.shape}, but booleans or labels 0 to 255 "
-            f"of shape {volume.shape[1:]} are wanted: give a mask such as lesion.mask, or labels > 0."
-        )
-    mask = mask.astype(np.uint8)
-    for number, known in enumerate(masks):
-        if np.array_equal(known, mask):
-            return number
-    masks.append(mask)
-    return len(masks) - 1
-
-
-def codes(image, lo, hi):
-    """Return an image or a volume as uint8: 0 at `lo`, 255 at `hi`, and the nearest step between."""
-    level = image.astype(float)
-    level -= lo
-    level /= hi - lo
-    level *= 255
-    return np.rint(level, out=level).clip(0, 255, out=level).astype(np.uint8)
+    return vmin, vmax

@@ -4,24 +4,13 @@ As that of `volshow`, the output of `sinoshow` is one piece of HTML: a picture, 
 table of crystals, and the script (sinogram.js) that draws lines and curves from this table.
 """
 
-import base64
-import zlib
-
 import numpy as np
 
-from petcourse.hardware.device import as_numpy
-from petcourse.viewer.page import LIMIT_MB, Viewer, as_page, deflated, script
-from petcourse.viewer.panel import as_volume, for_each, panel, scales
+from petcourse.viewer.page import Viewer, as_page, deflated, script
+from petcourse.viewer.panel import Panel, as_array, as_volume, for_each, with_ranges
 from petcourse.viewer.still import as_png
 
 GAP = (95, 104, 116)  # grey-blue is in no map of one hue after another: neither zero nor a count
-
-
-class Explorer(Viewer):
-    """What `sinoshow` returns: Jupyter shows it as HTML."""
-
-    def __repr__(self):
-        return f"<sinoshow: {self._summary}, {len(self._page) / 1e6:.1f} MB>"
 
 
 def sinoshow(scanner, image, sinogram, units=None, cmaps="inferno", alt=None):
@@ -45,7 +34,7 @@ def sinoshow(scanner, image, sinogram, units=None, cmaps="inferno", alt=None):
 
     Returns
     -------
-    Explorer
+    Viewer
         Shown where it is the last line of a cell, without a semicolon.
 
     Raises
@@ -54,18 +43,18 @@ def sinoshow(scanner, image, sinogram, units=None, cmaps="inferno", alt=None):
         If it cannot be shown truly: shapes that are not this scanner's; values that are NaN, infinite or complex; a
         colour map that Matplotlib does not have.
     """
-    live, pairs = scanner.live(), scanner.bin_crystals()
+    live = scanner.live()
     image = _plane("image", image, scanner.image_shape[1:], "a slice (y, x)", "theta[k]")
     sinogram = _plane("sinogram", sinogram, live.shape, "a direct plane (angle, bin)", "m[k]")
     sinogram = np.where(live, sinogram, sinogram[live][0])  # a gap has no part in the range of colours
     units, cmaps = for_each("units", units, 2), for_each("cmaps", cmaps, 2)
-    parts, stacks = [], []
-    for i, (name, plane) in enumerate({"image": image, "sinogram": sinogram}.items()):
-        volume = as_volume(f"the {name}", plane[None])
-        [ends] = scales([volume], [f"the {name}"], [cmaps[i]], [units[i]], [None], [None])
-        parts.append(panel(volume, ends, name, cmaps[i], True, units[i], i))
-        stacks.append((volume[0], ends))
-    packed = deflated(stacks, LIMIT_MB)
+    panels = []
+    for name, plane, unit, cmap in zip(("image", "sinogram"), (image, sinogram), units, cmaps, strict=True):
+        panel = Panel(f"the {name}", as_volume(f"the {name}", plane[None]), name, str(unit or ""), cmap)
+        panels += with_ranges([panel])  # each has a range of its own, also where both have one unit
+    tables = [np.asarray(scanner.crystals(), "<f4"), np.asarray(scanner.bin_crystals(), "<u2"), np.asarray(live, "u1")]
+    stacks = [(panel.volume[0], panel.codes) for panel in panels] + [(table[None], np.asarray) for table in tables]
+    *voxels, crystals, pairs, bins = deflated(stacks)
     angle = len(live) // 4  # at first an oblique line, where it has most to show
     start = [angle, int(np.where(live[angle], sinogram[angle], -np.inf).argmax())]
     _, y, x = scanner.axes()
@@ -76,19 +65,18 @@ def sinoshow(scanner, image, sinogram, units=None, cmaps="inferno", alt=None):
         "start": {"bin": start, "voxel": [int(i) for i in np.unravel_index(image.argmax(), image.shape)]},
         "axes": {"x": x[0], "y": y[0], "voxel": scanner.column_width},
         "gap": GAP,
-        "crystals": _deflated(scanner.crystals(), "<f4"),
-        "pairs": _deflated(pairs, "<u2"),
-        "live": _deflated(live, "u1"),
-        "parts": [{**part, "voxels": voxels} for part, voxels in zip(parts, packed, strict=True)],
+        "crystals": crystals,
+        "pairs": pairs,
+        "live": bins,
+        "parts": [panel.entries() | {"voxels": text} for panel, text in zip(panels, voxels, strict=True)],
     }
-    still = _picture(scanner, (image, np.ma.masked_where(~live, sinogram)), parts, cmaps, start)
-    page = as_page("showSinogram", script("draw.js", "sinogram.js"), data, still)
-    return Explorer(page, f"image {image.shape}, sinogram {live.shape}")
+    page = as_page("showSinogram", script("draw.js", "sinogram.js"), data, _picture(scanner, panels, start))
+    return Viewer(page, f"sinoshow: image {image.shape}, sinogram {live.shape}")
 
 
 def _plane(name, values, shape, wanted, such):
     """Return one plane as a NumPy array; ValueError if it is none of this scanner's."""
-    values = np.asarray(as_numpy(values))
+    values = as_array(f"the {name}", values)
     if values.shape != tuple(shape):
         raise ValueError(
             f"the {name} has shape {values.shape}, but {wanted} of this scanner has shape {tuple(shape)}: "
@@ -97,22 +85,18 @@ def _plane(name, values, shape, wanted, such):
     return values
 
 
-def _deflated(array, dtype):
-    return base64.b64encode(zlib.compress(np.asarray(array).astype(dtype).tobytes(), 9)).decode()
-
-
-def _picture(scanner, planes, parts, cmaps, start):
+def _picture(scanner, panels, start):
     """The still picture for where no script runs, as the bytes of a PNG."""
     from matplotlib.figure import Figure  # not pyplot, which keeps figures and shows them
 
     figure = Figure((10, 4), dpi=100, layout="constrained")
     left, right = figure.subplots(1, 2)
     half = scanner.column_width * scanner.columns / 2
-    extents = (-half, half, -half, half), None
-    for ax, plane, part, cmap, extent in zip((left, right), planes, parts, cmaps, extents, strict=True):
-        shown = ax.imshow(plane, cmap, vmin=part["vmin"], vmax=part["vmax"], extent=extent, aspect="auto")
-        figure.colorbar(shown, ax=ax).set_label(part["unit"], parse_math=False)
-        ax.set(title=part["title"], box_aspect=1)
+    for ax, panel, extent in zip((left, right), panels, ((-half, half, -half, half), None), strict=True):
+        plane = panel.volume[0, 0] if ax is left else np.ma.masked_where(~scanner.live(), panel.volume[0, 0])
+        shown = ax.imshow(plane, panel.cmap, vmin=panel.vmin, vmax=panel.vmax, extent=extent, aspect="auto")
+        figure.colorbar(shown, ax=ax).set_label(panel.unit, parse_math=False)
+        ax.set(title=panel.title, box_aspect=1)
     crystals = scanner.crystals()
     left.plot(*crystals.T, ",", color="grey")
     left.plot(*crystals[[c[*start] for c in scanner.bin_crystals()]].T, "o-", color="deepskyblue", markersize=5)

@@ -7,35 +7,35 @@ import warnings
 import numpy as np
 
 
-def picture(data, volumes, contours, cmaps):
-    """One slice of each panel, as the bytes of a PNG; the arguments are what `petcourse.viewer.volumes` has worked out."""
+def picture(data, panels):
+    """One slice of each panel, as the bytes of a PNG."""
     from matplotlib.collections import LineCollection
     from matplotlib.figure import Figure  # not pyplot, which keeps figures and shows them
 
-    panels, ncols, voxel, slice_ = data["panels"], data["ncols"], data["voxel"], data["at"][0]
+    ncols, (_, dy, dx), k = data["ncols"], data["voxel"], data["at"][0]
     nrows, width = math.ceil(len(panels) / ncols), 2.6 if ncols > 2 else 3.6
-    tallest = max(p["shape"][2] * voxel[1] / (p["shape"][3] * voxel[2]) for p in panels)
+    tallest = max(panel.volume.shape[2] * dy / (panel.volume.shape[3] * dx) for panel in panels)
     figure = Figure((width * ncols, (width * min(max(tallest, 0.2), 2) + 0.3) * nrows), dpi=100, layout="constrained")
-    for i, (p, volume, cmap) in enumerate(zip(panels, volumes, cmaps, strict=True), 1):
+    for i, panel in enumerate(panels, 1):
         ax = figure.add_subplot(nrows, ncols, i)
         ax.set_axis_off()
-        ax.set_title(p["title"], parse_math=False, fontsize=10)
-        plane = volume[min(data["frame"], len(volume) - 1), slice_].astype(float)
-        image = ax.imshow(plane, cmap, vmin=p["vmin"], vmax=p["vmax"], aspect=voxel[1] / voxel[2])
-        if p["contour"] is not None:
-            ax.add_collection(LineCollection(borders(contours[p["contour"]][slice_]), colors="#7fd4ff", linewidths=1))
-        if p["bar"]:
-            figure.colorbar(image, cax=ax.inset_axes([1.04, 0, 0.05, 1])).set_label(p["unit"], parse_math=False)
+        ax.set_title(panel.title, parse_math=False, fontsize=10)
+        plane = panel.volume[min(data["frame"], len(panel.volume) - 1), k].astype(float)
+        image = ax.imshow(plane, panel.cmap, vmin=panel.vmin, vmax=panel.vmax, aspect=dy / dx)
+        if panel.contour is not None:
+            ax.add_collection(LineCollection(borders(panel.contour[k]), colors="#7fd4ff", linewidths=1))
+        if panel.bar:
+            figure.colorbar(image, cax=ax.inset_axes([1.04, 0, 0.05, 1])).set_label(panel.unit, parse_math=False)
     return as_png(figure)
 
 
-def as_png(figure):
-    """Return a Matplotlib figure as the bytes of a PNG."""
+def as_png(figure, scale=1):
+    """Return a Matplotlib figure as the bytes of a PNG, with so many of its pixels for each of the figure's."""
     png = io.BytesIO()
     with warnings.catch_warnings():
         # Matplotlib's own font lacks many scripts; browsers do not, and the title is in the alt text as well.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(png, bbox_inches="tight", pad_inches=0.05)
+        figure.savefig(png, dpi=scale * figure.dpi, bbox_inches="tight", pad_inches=0.05)
     return png.getvalue()
 
 

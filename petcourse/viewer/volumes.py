@@ -7,13 +7,13 @@ picture stays.
 
 import math
 from numbers import Real
+from operator import index
 
 import numpy as np
 
-from petcourse.scan.scanner import whole
 from petcourse.viewer.live import LiveViewer
 from petcourse.viewer.page import page
-from petcourse.viewer.panel import as_volume, for_each, outline, panel, scales, subtract
+from petcourse.viewer.panel import Panel, as_contour, as_volume, for_each, subtract, with_ranges
 
 
 def volshow(
@@ -61,7 +61,8 @@ def volshow(
         Size (dz, dy, dx) of a voxel in mm, by default a cube.
     slices : str or tuple of three str, optional
         By default the axes are those of a body, also for names that begin with "slice". Another name, such as
-        "plane", is that of the slider, and only planes along z are shown; three names, such as ("plane", "angle", "bin"), are those of three axes.
+        "plane", is that of the slider, and only planes along z are shown; three names, such as
+        ("plane", "angle", "bin"), are those of three axes.
     frames : str or dict, optional
         What the second slider is called; {"FWHM [mm]": [0, 2, 4]} also labels its steps.
     contours : array or list, optional
@@ -87,58 +88,54 @@ def volshow(
         titles, volumes = list(volumes) if titles is None else titles, list(volumes.values())
     elif not isinstance(volumes, (list, tuple)):
         volumes = list(volumes) if np.ndim(volumes) == 4 and ncols is not None else [volumes]
-    n = len(volumes)
-    ncols = min(n + (difference is not None), 4 if ncols is None else whole("ncols", ncols))
-    if n < 1 or ncols < 1:
-        raise ValueError(f"{n} volumes in rows of {ncols} leave nothing to show: give at least one of each.")
     if np.shape(voxel) != (3,) or not all(isinstance(d, Real) and 0 < d < math.inf for d in voxel):
         raise ValueError(f"voxel is {voxel!r}, but three sizes (dz, dy, dx) above 0 mm are wanted: try scanner.voxel.")
-    options = {"titles": titles, "cmaps": cmaps, "colorbars": colorbars, "vmins": vmins, "vmaxs": vmaxs, "units": units}
-    columns = {name: for_each(name, value, n) for name, value in options.items()}
-    columns["cmaps"] = ["Greys_r" if cmap is None else cmap for cmap in columns["cmaps"]]
-    outlines = contours if isinstance(contours, (list, tuple)) else [contours] * n
-    columns["contours"] = for_each("contours", outlines, n)
-    names = [f"volume {i}" + (f" ({title})" if title else "") for i, title in enumerate(columns["titles"])]
-    volumes = [as_volume(name, volume) for name, volume in zip(names, volumes, strict=True)]
+    options = {"titles": titles, "units": units, "cmaps": cmaps, "vmins": vmins, "vmaxs": vmaxs, "contours": contours}
+    panels = _panels(volumes, **options, colorbars=colorbars)
     if difference is not None:
-        volumes.append(subtract(difference, volumes, columns))
-        names.append("the difference")
-    count, depth = max(len(v) for v in volumes), volumes[0].shape[1]
-    if any(v.shape[1] != depth or len(v) not in (1, count) for v in volumes):
+        panels.append(subtract(difference, panels))
+    ncols = min(len(panels), 4 if ncols is None else index(ncols))
+    if ncols < 1:
+        raise ValueError(f"{len(panels)} volumes in rows of {ncols} leave nothing to show: give at least one of each.")
+    panels = with_ranges(panels)
+    data = {"ncols": ncols, "voxel": [float(d) for d in voxel], **_sliders(panels, slices, frames)}
+    shown = "; ".join(f"{p.title or 'volume'}, {p.vmin:.4g} to {p.vmax:.4g} {p.unit}".strip() for p in panels)
+    data["alt"] = alt or f"{data['axes'][0][1]} {data['at'][0]} of {panels[0].volume.shape[1]}: {shown}"
+    if live and difference is not None:
+        raise ValueError("a live viewer has no difference, for it would not follow its volumes: show it as a volume.")
+    return LiveViewer(data, panels) if live else page(data, panels)
+
+
+def _panels(volumes, **options):
+    """Return a panel for each volume; each option has a list with an entry for each, or one value for all."""
+    columns = [for_each(name, value, len(volumes)) for name, value in options.items()]
+    panels = []
+    for i, (volume, title, unit, cmap, vmin, vmax, contour, bar) in enumerate(zip(volumes, *columns, strict=True)):
+        name = f"volume {i} ({title})" if title else f"volume {i}"
+        volume, bar = as_volume(name, volume), bool(unit if bar is None else bar)
+        contour = None if contour is None else as_contour(name, contour, volume.shape[1:])
+        title, unit, cmap = "" if title is None else str(title), str(unit or ""), cmap or "Greys_r"
+        panels.append(Panel(name, volume, title, unit, cmap, vmin, vmax, contour, bar))
+    return panels
+
+
+def _sliders(panels, slices, frames):
+    """Return what the viewer's sliders are called and where they start: in the middle, at the last frame."""
+    shapes = [panel.volume.shape for panel in panels]
+    count, depth = max(shape[0] for shape in shapes), shapes[0][1]
+    if any(shape[1] != depth or shape[0] not in (1, count) for shape in shapes):
         raise ValueError(
-            f"the volumes have (frames, slices) {[v.shape[:2] for v in volumes]}, but one slider "
+            f"the volumes have (frames, slices) {[shape[:2] for shape in shapes]}, but one slider "
             "for all needs equal numbers: cut them to a common range."
         )
-    ends = scales(volumes, names, columns["cmaps"], columns["units"], columns["vmins"], columns["vmaxs"])
-    panels, masks = [], []
-    for i, volume in enumerate(volumes):
-        title, cmap, bar, unit, mask = (columns[k][i] for k in ("titles", "cmaps", "colorbars", "units", "contours"))
-        like = [k for k in range(i) if unit and columns["units"][k] == unit and ends[k] == ends[i]]
-        number = None if mask is None else outline(names[i], mask, volume, masks)
-        panels.append(panel(volume, ends[i], title, cmap, bar, unit, like[0] if like else i, number))
-    same = all(v.shape[1:] == volumes[0].shape[1:] for v in volumes)
     dims, axes = _axes(slices)
-    data = {
-        "ncols": ncols,
-        "voxel": [float(d) for d in voxel],
-        "at": [size // 2 for size in volumes[0].shape[1:]],
+    return {
+        "at": [size // 2 for size in shapes[0][1:]],
         "frame": count - 1,  # the last: of iterations the result
         "dims": dims,
-        "axes": axes if same and depth > 1 else axes[:1],
+        "axes": axes if depth > 1 and len({shape[1:] for shape in shapes}) == 1 else axes[:1],
         "frames": _frames(frames, count),
-        "panels": panels,
     }
-    shown = "; ".join(
-        f"{p['title'] or 'volume'}, {p['vmin']:.4g} to {p['vmax']:.4g} {p['unit']}".strip() for p in panels
-    )
-    data["alt"] = alt or f"{axes[0][1]} {depth // 2} of {depth}: {shown}"
-    if live:
-        if difference is not None:
-            raise ValueError(
-                "a live viewer has no difference, for it would not follow its volumes: show it as a volume."
-            )
-        return LiveViewer(data, volumes, masks, columns["cmaps"])
-    return page(data, volumes, masks, columns["cmaps"])
 
 
 def _axes(slices):
@@ -155,7 +152,9 @@ def _frames(frames, count):
     """Return what the second slider is called, and its labels if there are any."""
     if isinstance(frames, str):
         return {"name": frames, "labels": None}
-    [(name, labels)] = frames.items() if isinstance(frames, dict) and len(frames) == 1 else [("", None)]
+    name, labels = "", None
+    if isinstance(frames, dict) and len(frames) == 1:
+        [(name, labels)] = frames.items()
     if np.ndim(labels) != 1 or len(labels) != count:  # a text has no dimension
         raise ValueError(
             f"frames is {frames!r}, but a name is wanted, or a dict of one name and {count} labels: "

@@ -15,7 +15,7 @@ import pytest
 
 import petcourse
 from petcourse import Scanner, sinoshow
-from petcourse.viewer import sinogram
+from petcourse.viewer import page
 
 SCANNER = Scanner(rings=1, max_ring_difference=0)
 SMALL = Scanner(
@@ -110,7 +110,7 @@ def test_the_payload_is_small_and_said():
 
 
 def test_too_much_data_is_refused(monkeypatch):
-    monkeypatch.setattr(sinogram, "LIMIT_MB", 0.05)
+    monkeypatch.setattr(page, "LIMIT_MB", 0.05)
     with pytest.raises(ValueError, match=r"MB of the notebook, more than the 0.05 MB allowed"):
         sinoshow(SCANNER, *planes(SCANNER))
 
@@ -132,8 +132,8 @@ def test_a_text_is_text(text):
         warnings.simplefilter("error")
         shown = sinoshow(SMALL, *planes(SMALL), units=text, alt=text)
     assert data_of(shown)["alt"] == data_of(shown)["parts"][0]["unit"] == text
-    page = shown._repr_html_()
-    assert page.count("</script") == 1 and page.count("<img") == page.count("<script") == 1
+    html = shown._repr_html_()
+    assert html.count("</script") == 1 and html.count("<img") == html.count("<script") == 1
 
 
 def broken(array, value):
@@ -146,20 +146,20 @@ IMAGE, M = planes(SMALL)
 @pytest.mark.parametrize(
     ("image", "m", "options", "message"),
     [
-        (IMAGE[None], M, {}, r"the image has shape \(1, 24, 24\), but a slice \(y, x\) of this scanner has shape"),
-        (IMAGE[1:], M, {}, r"\(23, 24\).*shape \(24, 24\): give one, such as theta\[k\]"),
-        (IMAGE, M.T, {}, r"the sinogram has shape \(28, 30\), but a direct plane \(angle, bin\) of this scanner"),
-        (IMAGE, M[None], {}, r"the sinogram has shape \(1, 30, 28\).*such as m\[k\]"),
-        (IMAGE, np.zeros((252, 344)), {}, r"\(252, 344\).*this scanner has shape \(30, 28\)"),
-        ("brain", M, {}, r"the image has shape \(\), but"),
-        (None, M, {}, r"the image has shape \(\), but"),
-        (IMAGE + 1j, M, {}, "the image holds values of type complex.*magnitude"),
-        (IMAGE, M.astype(str), {}, "the sinogram holds values of type <U"),
-        (broken(IMAGE, np.nan), M, {}, "the image has 1 values that are NaN or infinite"),
-        (IMAGE, broken(M, np.inf), {}, "the sinogram has 1 values that are NaN or infinite"),
-        (IMAGE, M, {"units": ["a"]}, "units has 1 entries for 2"),
-        (IMAGE, M, {"cmaps": ["magma"] * 3}, "cmaps has 3 entries for 2"),
-        (IMAGE, M, {"cmaps": "hott"}, "'hott', which Matplotlib does not have"),
+        (IMAGE[None], M, {}, r"image .*\(1, 24, 24\).*theta\[k\]"),
+        (IMAGE[1:], M, {}, r"\(23, 24\).*\(24, 24\)"),
+        (IMAGE, M.T, {}, r"sinogram .*\(28, 30\).*\(30, 28\).*m\[k\]"),
+        (IMAGE, np.zeros((252, 344)), {}, r"\(252, 344\).*\(30, 28\)"),
+        ("brain", M, {}, r"image has shape \(\)"),
+        (None, M, {}, r"image has shape \(\)"),
+        (np.ma.masked_less(IMAGE, 0.5), M, {}, "image has masked values"),
+        (IMAGE, np.ma.masked_less(M, 0.5), {}, "sinogram has masked values"),
+        (IMAGE + 1j, M, {}, "image .*complex.*magnitude"),
+        (IMAGE, M.astype(str), {}, "sinogram .*type <U"),
+        (broken(IMAGE, np.nan), M, {}, "image has 1 .*NaN"),
+        (IMAGE, broken(M, np.inf), {}, "sinogram has 1 .*infinite"),
+        (IMAGE, M, {"units": ["a"]}, "units has 1"),
+        (IMAGE, M, {"cmaps": "hott"}, "'hott'"),
     ],
 )
 def test_what_cannot_be_shown_truly_is_refused_in_a_sentence(image, m, options, message):

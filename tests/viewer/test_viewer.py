@@ -4,17 +4,16 @@ import base64
 import io
 import json
 import re
+import sys
 import warnings
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 
+import fake_cupy
 import matplotlib
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 
 import petcourse
 from petcourse.viewer import page as viewer
@@ -43,82 +42,12 @@ def picture_of(shown):
     return matplotlib.image.imread(io.BytesIO(base64.b64decode(png)))
 
 
-REALS = arrays.arrays(
-    st.sampled_from([np.float32, np.float64, np.int16, np.uint8, np.bool_]),
-    arrays.array_shapes(min_dims=3, max_dims=4, max_side=4),
-)
-
-
-def shown_at_all(volume):
-    return np.abs(volume.astype(float)).max() <= np.finfo(float).max / 2
-
-
-@settings(max_examples=60, deadline=None)
-@given(REALS.filter(shown_at_all))
-def test_values_survive_to_the_stated_error(volume):
-    panel = data_of(volshow(volume))["panels"][0]
-    want = volume.astype(float).reshape(panel["shape"])
-    got = values_of(panel)
-    if panel["exact"]:
-        got = np.rint(got)
-        np.testing.assert_array_equal(got, want)
-    bound = (panel["vmax"] - panel["vmin"]) / 510
-    assert np.abs(got - want).max() <= bound * (1 + 1e-9) + 1e-12 * np.abs(want).max()
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.data())
-def test_panels_of_one_unit_share_a_scale_and_each_keeps_its_values(data):
-    shape = data.draw(arrays.array_shapes(min_dims=3, max_dims=3, max_side=4))
-    kind = st.sampled_from([np.float32, np.float64, np.int16, np.bool_])
-    volumes = data.draw(st.lists(arrays.arrays(kind, shape).filter(shown_at_all), min_size=1, max_size=4))
-    units = [data.draw(st.sampled_from(["kBq/mL", "1/cm", None])) for _ in volumes]
-    try:
-        panels = data_of(volshow(volumes, units=units))["panels"]
-    except ValueError as error:  # a constant at the very end of the floats
-        assert "the upper end must lie above" in str(error)
-        return
-    for panel, volume, unit in zip(panels, volumes, units, strict=True):
-        like = [v.astype(float) for v, u in zip(volumes, units, strict=True) if v is volume or (u and u == unit)]
-        assert panel["vmin"] == min(v.min() for v in like)
-        assert panel["vmax"] == max(v.max() for v in like) or panel["vmin"] == max(v.max() for v in like)
-        first = next(i for i, u in enumerate(units) if volumes[i] is volume or (u and u == unit))
-        assert panel["group"] == first
-        error = np.abs(values_of(panel)[0] - volume.astype(float)).max()
-        assert error <= panel["error"] * 1.05 + 1e-12 * max(abs(panel["vmin"]), abs(panel["vmax"]))
-
-
-def test_values_beyond_the_range_are_marked():
-    panel = data_of(volshow(VOLUME, vmins=10, vmaxs=20))["panels"][0]
-    assert (panel["vmin"], panel["vmax"], panel["below"], panel["above"]) == (10, 20, True, True)
-    np.testing.assert_allclose(values_of(panel)[0], VOLUME.clip(10, 20), atol=10 / 510 + 1e-6)
-
-
-def test_large_integers_are_not_called_exact():
-    exact = [data_of(volshow(np.arange(8).reshape(2, 2, 2) + far))["panels"][0]["exact"] for far in (0, 2**40, 2**60)]
-    assert exact == [True, True, False]
-
-
-def test_the_least_floats_are_told_apart():
-    panel = data_of(volshow(VOLUME.astype(float) * 5e-324))["panels"][0]
-    np.testing.assert_array_equal(codes_of(panel)[0], np.rint(VOLUME / 59 * 255))
-
-
 def test_a_difference_is_a_panel_more():
     shown = data_of(volshow({"a": MOVIE, "b": VOLUME}, units="mm", difference=("a", "b"), contours=VOLUME > 9))
     panel = shown["panels"][2]
     assert (panel["title"], panel["unit"], panel["bar"], shown["ncols"]) == ("a − b", "mm", True, 3)
-    assert (panel["vmin"], panel["vmax"]) == (-1, 1)
     np.testing.assert_allclose(values_of(panel), MOVIE - VOLUME, atol=1 / 255)
     assert len(shown["contours"]) == 1 and [p["contour"] for p in shown["panels"]] == [0, 0, 0]
-    whole = data_of(volshow([VOLUME > 3, VOLUME > 1], difference=(0, 1)))["panels"][2]
-    np.testing.assert_allclose(values_of(whole)[0].min(), -1, atol=1e-9)  # booleans are subtracted as numbers
-
-
-@pytest.mark.parametrize("constant", [0, 7, -3.5, True])
-def test_a_constant_volume_keeps_its_value(constant):
-    panel = data_of(volshow(np.full((2, 3, 3), constant), cmaps="viridis"))["panels"][0]
-    assert (values_of(panel) == constant).all() and panel["vmax"] > panel["vmin"]
 
 
 def test_any_array_list_or_dict():
@@ -135,29 +64,13 @@ def test_any_array_list_or_dict():
     assert petcourse.volshow is volshow
 
 
-def test_arrays_of_a_gpu_are_fetched():
-    class OnDevice:
-        __cuda_array_interface__ = None
+def test_arrays_of_a_gpu_are_fetched(monkeypatch):
+    for name, module in fake_cupy.modules(fake_cupy.Fake(free=2**30)).items():
+        monkeypatch.setitem(sys.modules, name, module)
+    import cupy
 
-        def get(self):
-            return VOLUME
-
-    np.testing.assert_array_equal(
-        codes_of(data_of(volshow([OnDevice()]))["panels"][0]), codes_of(data_of(volshow([VOLUME]))["panels"][0])
-    )
-
-
-def test_views_of_any_order_are_shown_right():
-    flipped = VOLUME.transpose(2, 1, 0)[:, ::-1]
-    panel = data_of(volshow(flipped))["panels"][0]
-    assert panel["exact"] is False
-    np.testing.assert_allclose(values_of(panel)[0], flipped, atol=59 / 510)
-
-
-def test_colours_are_matplotlibs():
-    panel = data_of(volshow(VOLUME, cmaps="magma"))["panels"][0]
-    table = np.frombuffer(base64.b64decode(panel["colours"]), np.uint8).reshape(256, 3)
-    np.testing.assert_array_equal(table, matplotlib.colormaps["magma"](np.arange(256), bytes=True)[:, :3])
+    there = volshow([cupy.asarray(VOLUME)], contours=cupy.asarray(VOLUME > 9))
+    assert data_of(there) == data_of(volshow([VOLUME], contours=VOLUME > 9))
 
 
 def test_colour_bars_go_where_they_are_asked_for_or_where_a_unit_is():
@@ -295,69 +208,66 @@ def broken(value):
     return volume
 
 
+HIDDEN = np.ma.masked_greater(VOLUME, 7)
+
+
 @pytest.mark.parametrize(
     ("volumes", "options", "message"),
     [
-        ([broken(np.nan)], {}, r"volume 0 has 1 values that are NaN or infinite, the first at \[1, 2, 0\].*nan_to_num"),
-        ([VOLUME, broken(-np.inf)], {"titles": ["a", "b"]}, r"volume 1 \(b\) has 1 values .* infinite"),
-        ([np.stack([VOLUME, broken(np.nan)])], {}, r"the first at \[1, 1, 2, 0\]"),
-        (VOLUME + 1j, {}, "volume 0 holds values of type complex.*magnitude"),
-        (["brain"], {}, "values of type <U5"),
+        ([broken(np.nan)], {}, r"volume 0 has 1 .*NaN.* \[1, 2, 0\].*nan_to_num"),
+        ([VOLUME, broken(-np.inf)], {"titles": ["a", "b"]}, r"volume 1 \(b\) has 1 .*infinite"),
+        ([np.stack([VOLUME, broken(np.nan)])], {}, r"\[1, 1, 2, 0\]"),
+        (HIDDEN, {}, "volume 0 has masked values.*filled"),
+        ([VOLUME], {"contours": HIDDEN > 3}, "contour over volume 0 has masked values"),
+        (VOLUME + 1j, {}, "volume 0 .*complex.*magnitude"),
+        (["brain"], {}, "type <U5"),
         ([], {}, "0 volumes"),
         ({}, {}, "0 volumes"),
         (np.zeros((0, 4, 4)), {}, r"shape \(0, 4, 4\)"),
-        (np.zeros(7), {}, r"shape \(7,\).*wanted"),
         (np.zeros((4, 4)), {}, r"shape \(4, 4\).*image\[None\]"),
         (np.zeros((1, 1, 1, 4, 4)), {}, r"shape \(1, 1, 1, 4, 4\)"),
-        ([VOLUME, VOLUME[1:]], {}, r"\(frames, slices\) \[\(1, 5\), \(1, 4\)\].*equal"),
-        ([MOVIE, np.stack([VOLUME] * 3)], {}, r"\(frames, slices\) \[\(2, 5\), \(3, 5\)\].*equal"),
-        ([VOLUME, VOLUME], {"titles": ["a"]}, "titles has 1 entries for 2 volumes"),
-        ([VOLUME], {"cmaps": ["magma"] * 2}, "cmaps has 2 entries for 1 volumes"),
-        ([VOLUME], {"units": []}, "units has 0 entries"),
-        (MOVIE, {"cmaps": ["magma"] * 2}, "cmaps has 2 entries for 1 volumes"),
-        ([VOLUME], {"cmaps": ["hott"]}, "'hott', which Matplotlib does not have"),
-        ([VOLUME], {"vmins": 3, "vmaxs": 3}, "coloured from 3 to 3.*vmins or vmaxs"),
-        ([VOLUME], {"vmins": 60}, "values from 0 to 59 would be coloured from 60 to 59"),
-        ([VOLUME], {"vmins": np.nan}, "vmins is nan, but a finite number"),
-        ([VOLUME, VOLUME], {"vmaxs": [1, np.inf]}, "vmaxs is inf, but a finite number"),
-        ([VOLUME], {"vmaxs": "a"}, "vmaxs is 'a', but a finite number is wanted: change"),
+        ([VOLUME, VOLUME[1:]], {}, r"\(1, 5\), \(1, 4\).*equal"),
+        ([MOVIE, np.stack([VOLUME] * 3)], {}, r"\(2, 5\), \(3, 5\).*equal"),
+        ([VOLUME, VOLUME], {"titles": ["a"]}, "titles has 1 .* 2 volumes"),
+        (MOVIE, {"cmaps": ["magma"] * 2}, "cmaps has 2 .* 1 volumes"),
+        ([VOLUME, VOLUME], {"contours": [VOLUME > 3]}, "contours has 1 .* 2 volumes"),
+        ([VOLUME], {"cmaps": ["hott"]}, "'hott'.*try"),
+        ([VOLUME], {"cmaps": matplotlib.colormaps["magma"]}, "cmaps.*try"),
+        ([VOLUME], {"vmins": 3, "vmaxs": 3}, "from 3 to 3.*vmins"),
+        ([VOLUME], {"vmins": 60}, "0 to 59 .* 60 to 59.*vmins"),
+        ([VOLUME], {"vmins": np.nan}, "volume 0 .* nan to 59.*finite"),
+        ([VOLUME, VOLUME], {"vmaxs": [1, np.inf]}, "volume 1 .* 0 to inf.*finite"),
+        ([VOLUME], {"cmaps": "RdBu_r", "vmaxs": np.nan}, "nan to nan.*finite"),
         ([VOLUME], {"ncols": 0}, "rows of 0"),
-        ([VOLUME], {"ncols": "2"}, "ncols is '2', but a whole number is wanted: change"),
-        (MOVIE, {"ncols": 2.5}, "ncols is 2.5, but a whole number"),
-        ([VOLUME], {"voxel": (2, 2)}, r"voxel is \(2, 2\), but three sizes"),
+        ([VOLUME], {"voxel": (2, 2)}, r"voxel is \(2, 2\).*try"),
         ([VOLUME], {"voxel": (2, 0, 2)}, "above 0 mm"),
-        ([VOLUME], {"voxel": (2, 2, -1)}, "above 0 mm"),
         ([VOLUME], {"voxel": (2, np.nan, 2)}, "above 0 mm"),
-        ([VOLUME], {"voxel": ("a", "b", "c")}, r"voxel is \('a', 'b', 'c'\), but three sizes.*try"),
-        ([VOLUME], {"voxel": 2}, "voxel is 2, but three sizes"),
-        ([VOLUME], {"contours": VOLUME}, r"contour over volume 0 is of type float32 .* wanted: give a mask"),
-        ([VOLUME], {"contours": VOLUME[0] > 3}, r"shape \(4, 3\), but booleans or labels .* \(5, 4, 3\)"),
-        ([VOLUME, VOLUME], {"contours": [VOLUME > 3]}, "contours has 1 entries for 2 volumes"),
-        ([VOLUME], {"contours": VOLUME.astype(int) - 1}, "contour over volume 0 .* labels 0 to 255"),
-        ([VOLUME], {"contours": VOLUME.astype(int) * 5}, "contour over volume 0 .* labels 0 to 255"),
-        ([VOLUME], {"contours": "lesion"}, "contour over volume 0 is of type <U6"),
-        ([VOLUME, VOLUME], {"difference": (0, 2)}, "difference names 1 of the 2 volumes"),
-        ([VOLUME, VOLUME], {"difference": (0, -1)}, "difference names 1 of the 2 volumes"),
-        ([VOLUME, VOLUME], {"difference": (1, 1)}, "difference names 1 of the 2 volumes"),
-        ([VOLUME, VOLUME], {"difference": ("a", "b")}, "difference names 0 of the 2 volumes"),
-        ([VOLUME, VOLUME], {"difference": (0, 1, 1)}, "difference names 2 of the 2 volumes"),
+        ([VOLUME], {"voxel": ("a", "b", "c")}, "voxel is .*try"),
+        ([VOLUME], {"contours": VOLUME}, "contour over volume 0 .*float32.*mask"),
+        ([VOLUME], {"contours": VOLUME[0] > 3}, r"\(4, 3\).* \(5, 4, 3\)"),
+        ([VOLUME], {"contours": VOLUME.astype(int) - 1}, "contour over volume 0 .* 0 to 255"),
+        ([VOLUME], {"contours": VOLUME.astype(int) * 5}, "contour over volume 0 .* 0 to 255"),
+        ([VOLUME, VOLUME], {"difference": (0, 2)}, "difference names 1 of the 2"),
+        ([VOLUME, VOLUME], {"difference": (0, -1)}, "difference names 1 of the 2"),
+        ([VOLUME, VOLUME], {"difference": (1, 1)}, "difference names 1 of the 2"),
+        ([VOLUME, VOLUME], {"difference": ("a", "b")}, "difference names 0 of the 2"),
+        ([VOLUME, VOLUME], {"difference": (0, 1, 1)}, "difference names 2 of the 2"),
         ([VOLUME, VOLUME], {"difference": (VOLUME, VOLUME)}, "difference names 0"),
         ([VOLUME, VOLUME], {"difference": 1}, "difference names 0"),
-        ([VOLUME, VOLUME[:, 1:]], {"difference": (0, 1)}, r"shapes \(1, 5, 4, 3\) and \(1, 5, 3, 3\)"),
-        ([VOLUME, VOLUME], {"difference": (0, 1), "units": ["mm", "cm"]}, "units 'mm' and 'cm', but equal"),
-        ([MOVIE, np.stack([VOLUME] * 3)], {"difference": (0, 1)}, r"shapes \(2, 5, 4, 3\) and \(3, 5, 4, 3\)"),
-        (MOVIE, {"frames": {"FWHM": [1]}}, "frames is .* one name and 2 labels"),
-        (MOVIE, {"frames": {"FWHM": "ab"}}, "frames is .* one name and 2 labels"),
-        (MOVIE, {"frames": {"FWHM": 2}}, "frames is .* one name and 2 labels"),
+        ([VOLUME, VOLUME[:, 1:]], {"difference": (0, 1)}, r"\(1, 5, 4, 3\) and \(1, 5, 3, 3\)"),
+        ([VOLUME, VOLUME], {"difference": (0, 1), "units": ["mm", "cm"]}, "'mm' and 'cm'"),
+        ([MOVIE, np.stack([VOLUME] * 3)], {"difference": (0, 1)}, r"\(2, 5, 4, 3\) and \(3, 5, 4, 3\)"),
+        ([VOLUME, VOLUME], {"difference": (0, 1), "live": True}, "live.*difference"),
+        (MOVIE, {"frames": {"FWHM": [1]}}, "frames is .*2 labels"),
+        (MOVIE, {"frames": {"FWHM": "ab"}}, "frames is .*2 labels"),
         (MOVIE, {"frames": {}}, "frames is {}"),
-        (MOVIE, {"frames": ["a", "b"]}, "frames is .* try frames="),
-        ([VOLUME], {"slices": ("plane", "angle")}, "slices is .* one name or three"),
-        ([VOLUME], {"slices": ("plane", "angle", 3)}, "slices is .* one name or three"),
-        ([VOLUME], {"slices": 3}, "slices is 3, but one name or three"),
+        (MOVIE, {"frames": ["a", "b"]}, "frames is .*try"),
+        ([VOLUME], {"slices": ("plane", "angle")}, "slices is .*three"),
+        ([VOLUME], {"slices": ("plane", "angle", 3)}, "slices is .*three"),
+        ([VOLUME], {"slices": 3}, "slices is 3.*three"),
     ],
 )
-@pytest.mark.parametrize("live", [False, True])
-def test_what_cannot_be_shown_truly_is_refused_in_a_sentence(volumes, options, message, live):
+def test_what_cannot_be_shown_truly_is_refused_in_a_sentence(volumes, options, message):
     with pytest.raises(ValueError, match=message) as error:
-        volshow(volumes, **options, live=live)
+        volshow(volumes, **options)
     assert "\n" not in str(error.value) and str(error.value).endswith(".")
