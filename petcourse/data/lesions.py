@@ -52,7 +52,7 @@ def add_lesions(pet, lesion_map, where, tissue, axes, voxel, rng):
     fdg = brainweb.silent_brainweb().FDG
     depth = distance_transform_edt((tissue == 2) | (tissue == 3), sampling=voxel)
     free = np.full(pet.shape, np.inf, np.float32)  # distance to the surfaces of the lesions so far
-    found = []
+    lesions = []
     for number, (diameter, kind) in enumerate(DIAMETERS.items(), 1):
         radius, value = diameter / 2, float(getattr(fdg, kind))
         room = np.argwhere((depth > radius) & (free > radius + 4))
@@ -64,15 +64,15 @@ def add_lesions(pet, lesion_map, where, tissue, axes, voxel, rng):
                 "voxels: take a larger scanner or load_subject(..., lesions=False)."
             )
         drawn = room[rng.integers(len(room), size=20)]
-        gap = [min((abs(axes[0][d[0]] - f.centre[0]) for f in found), default=0) for d in drawn]
+        gap = [min((abs(axes[0][d[0]] - f.centre[0]) for f in lesions), default=0) for d in drawn]
         centre = tuple(float(a[i]) for a, i in zip(axes, drawn[np.argmax(gap)], strict=True))
         near, share, inside = _sphere(axes, voxel, centre, radius)
         pet[near] += share * (value - pet[near])
         lesion_map[where][near][inside] = number
         z, y, x = (a - c for a, c in zip(axes, centre, strict=True))
         np.minimum(free, np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2) - radius, out=free)
-        found.append(Lesion(f"{kind} {diameter} mm", float(diameter), value, centre, number, lesion_map))
-    return tuple(found)
+        lesions.append(Lesion(f"{kind} {diameter} mm", float(diameter), value, centre, number, lesion_map))
+    return tuple(lesions)
 
 
 def _sphere(axes, voxel, centre, radius, split=5):

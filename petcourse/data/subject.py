@@ -1,9 +1,7 @@
 """A subject: the PET, attenuation, T1 and T2 images of a head on the scanner's grid, and what is known about them.
 
-Anatomy comes from BrainWeb (Cocosco 1997, "BrainWeb: Online interface to a 3D MRI simulated brain database", NeuroImage
-5(4) part 2, S425; Collins 1998, doi:10.1109/42.712135; Aubert-Broche 2006, doi:10.1109/TMI.2006.883453) or, without a
-network, from the embedded phantom: tissue labels of the Colin27 head (Holmes 1998, doi:10.1097/00004728-199803000-00032;
-see data/NOTICE). Intensities are those of the `brainweb` package.
+Anatomy comes from BrainWeb (see labels.py) or, without a network, from the embedded phantom: tissue labels of the Colin27
+head (Holmes 1998, doi:10.1097/00004728-199803000-00032; see NOTICE). Intensities are those of the `brainweb` package.
 """
 
 import re
@@ -14,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from petcourse.data import brainweb
+from petcourse.data.labels import TISSUES
 from petcourse.data.lesions import add_lesions
+from petcourse.errors import first_line
+from petcourse.scan.scanner import Scanner, whole
 
-TISSUES = ("background", "CSF", "grey matter", "white matter", "fat", "muscle", "muscle/skin", "skull", "vessels")
-TISSUES += ("around fat", "dura", "marrow")
 EMBEDDED = Path(__file__).parent / "colin27_labels.npz"
 TEXTURE = (1.0, 0, 0.75, 0.75)  # random structure of PET, mu, T1, T2, as in brainweb
 
@@ -39,7 +38,7 @@ class Subject:
     t1, t2 : float32
         Magnetic resonance images in arbitrary units.
     labels : uint8
-        Index into `petcourse.data.subject.TISSUES` of the tissue at each voxel's centre.
+        Index into `petcourse.data.TISSUES` of the tissue at each voxel's centre.
     lesion_map : uint8
         0, or the number of the lesion (from 1) at each voxel's centre.
     lesions : tuple of Lesion
@@ -90,10 +89,9 @@ def load_subject(number=None, scanner=None, folder=None, seed=0, texture=True, l
     Raises
     ------
     ValueError, TypeError, OSError
-        As `petcourse.data.brainweb.load_labels`; if `scanner` or `seed` is none; also if the scanner sees too little brain to hold the lesions.
+        As `petcourse.data.brainweb.load_labels`; if `scanner` is none or `seed` no whole number from 0 up; if the
+        scanner sees too little brain to hold the lesions.
     """
-    from petcourse.scan.scanner import Scanner, whole
-
     scanner = Scanner.mmr() if scanner is None else scanner
     if not isinstance(scanner, Scanner):
         raise TypeError(
@@ -117,36 +115,39 @@ def load_subject(number=None, scanner=None, folder=None, seed=0, texture=True, l
     first = (np.array(scanner.image_shape) - box) // 2
     where = tuple(slice(max(f, 0), f + n) for f, n in zip(first, box, strict=True))  # the box in the image
     seen = tuple(slice(max(-f, 0), size - f) for f, size in zip(first, scanner.image_shape, strict=True))  # and back
-    tissue, images, found = tissue[seen], images[:, *seen], ()
+    tissue, images, spheres = tissue[seen], images[:, *seen], ()
     lesion_map = np.zeros(scanner.image_shape, np.uint8)
     if lesions:
         axes = [a[w] for a, w in zip(scanner.axes(), where, strict=True)]
-        found = add_lesions(images[0], lesion_map, where, tissue, axes, scanner.voxel, rng)
+        spheres = add_lesions(images[0], lesion_map, where, tissue, axes, scanner.voxel, rng)
 
     def place(part):
-        whole = np.zeros(scanner.image_shape, part.dtype)
-        whole[where] = part
-        return whole
+        image = np.zeros(scanner.image_shape, part.dtype)
+        image[where] = part
+        return image
 
-    return Subject(number, name, *map(place, images), place(tissue), lesion_map, found)
+    return Subject(number, name, *map(place, images), place(tissue), lesion_map, spheres)
 
 
 def _anatomy(number, folder):
     """Number, name, labels (uint8, rows from the back of the head to its front) and their spacing in mm."""
     if number is None:
-        local = brainweb.local_subjects(folder)
         reason = "There is no BrainWeb subject on this machine."
         try:
-            if local:
+            if local := brainweb.local_subjects(folder):
                 return _anatomy(local[0], folder)
-        except ConnectionError as error:  # a damaged file in the cache, and no network to replace it
+        except (ConnectionError, PermissionError) as error:  # damaged, with no network to replace it, or not readable
             reason = str(error)
         print(f"{reason}\nThis is the embedded phantom (Colin27); load_subject(4) fetches BrainWeb 04.")
     elif number != "embedded" and not (virtual := re.fullmatch(r"virtual (\d{1,9})", str(number))):
         labels = brainweb.load_labels(number, folder)
         return int(number), f"BrainWeb {int(number):02d}", labels, 0.5
-    with np.load(EMBEDDED) as file:
-        labels = file["labels"]
+    try:
+        with np.load(EMBEDDED) as file:
+            labels = file["labels"]
+    except Exception as error:  # noqa: BLE001  whatever damage makes zipfile or NumPy raise, it is named
+        fault = f"{type(error).__name__}: {first_line(error)}"
+        raise ValueError(f"{EMBEDDED} is damaged ({fault}): install the course anew.") from None
     if number in (None, "embedded"):
         return "embedded", "embedded phantom (Colin27)", labels, 1.0
     which = int(virtual[1])
