@@ -1,16 +1,17 @@
-"""Exercises that check themselves: each check names what is wrong, gives a hint, and a second one the next time.
+"""How a check speaks: what is wrong has a name and a hint, and a second hint the next time.
 
-A check is an ordinary function under the decorator `exercise`. It compares the learner's answer with a reference on a
-tiny problem and raises `Wrong`. A stub that was not touched (``...``) is *not attempted*, so that a notebook always runs.
+A check is an ordinary function under the decorator `exercise`: a tiny problem, its right answer, and a table of mistakes.
+It raises `Wrong`. A stub that was not touched (``...``) is *not attempted*, so that a notebook always runs.
 """
 
 import functools
 import inspect
 import textwrap
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
+
+from petcourse.errors import first_line
 
 
 class Wrong(Exception):
@@ -19,6 +20,10 @@ class Wrong(Exception):
     def __init__(self, what, hint):
         super().__init__(what)
         self.what, self.hint = what, hint
+
+
+class NotAttempted(Exception):
+    """The learner's function is still the stub: it returns ``...``."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ def exercise(second, right):
     second : str
         The hint that is added from the second wrong answer on, whatever is wrong.
     right : str
-        What a right answer is told: a sentence that says what it is good for.
+        The sentence after a right answer, which says what it is good for.
 
     Returns
     -------
@@ -57,16 +62,22 @@ def exercise(second, right):
 
         def verdict(*answers):
             nonlocal tries
-            if any(answer is None or answer is ... for answer in answers):
-                return Verdict(name, "not attempted", "replace the ... and run the cell again.")
             try:
+                if any(answer is ... for answer in answers):
+                    raise NotAttempted
+                if any(answer is None for answer in answers):
+                    raise Wrong("the answer is None: was it printed where it should be kept?", "give the value itself.")
                 check(*answers)
+                return Verdict(name, "right", right)
             except NotAttempted:
                 return Verdict(name, "not attempted", "replace the ... and run the cell again.")
-            except Wrong as wrong:
-                tries += 1
-                return Verdict(name, "wrong", wrong.what, (wrong.hint, second)[: min(tries, 2)])
-            return Verdict(name, "right", right)
+            except Wrong as error:
+                wrong = error
+            except (Exception, SystemExit) as error:  # noqa: BLE001  an answer may hold any code: its own __eq__, __len__
+                text = f"the check stops with {type(error).__name__}: {first_line(error)}."
+                wrong = Wrong(text, "is the answer of the kind that is asked for?")
+            tries += 1
+            return Verdict(name, "wrong", wrong.what, (wrong.hint, second)[: min(tries, 2)])
 
         @functools.wraps(check)
         def show(*answers):
@@ -78,104 +89,27 @@ def exercise(second, right):
     return decorate
 
 
-class NotAttempted(Exception):
-    """The learner's function is still the stub: it returns ``...`` or nothing."""
-
-
-def call(function, *given):
+def call(function, *arguments):
     """Return what the learner's function makes of copies of the arguments; `Wrong` if it raises or takes others."""
     if not callable(function):
-        raise Wrong(f"a function is wanted, but this is {_kind(function)}.", "give its name without brackets.")
+        text = f"a function is wanted, but this is of type {type(function).__name__}."
+        raise Wrong(text, "give its name without brackets.")
     try:
-        inspect.signature(function).bind(*given)
+        inspect.signature(function).bind(*arguments)
     except TypeError:
-        text = f"it takes {inspect.signature(function)}, but {len(given)} arguments are wanted."
+        text = f"it takes {inspect.signature(function)}, but {len(arguments)} arguments are wanted."
         raise Wrong(text, "keep the first line of the stub as it was.") from None
     except ValueError:
         pass  # a function of C does not say what it takes
     try:
-        out = function(*(g.copy() if isinstance(g, np.ndarray) else g for g in given))
-    except Wrong:
-        raise
-    except Exception as error:
-        text = f"it stops with {type(error).__name__}: {str(error).rstrip('.') or 'no message'}."
+        with np.errstate(all="ignore"):  # 0 / 0 and the like are among the mistakes that are looked for
+            answer = function(*(a.copy() if isinstance(a, np.ndarray) else a for a in arguments))
+    except (Exception, SystemExit) as error:
+        text = f"it stops with {type(error).__name__}: {first_line(error)}."
         raise Wrong(text, "call it by hand with small arrays and look at the shapes.") from error
-    if out is None or out is ...:
+    if answer is ...:
         raise NotAttempted
-    return out
-
-
-def as_array(got, what):
-    """Return an answer as an array of float; `Wrong` if it is none."""
-    got = got.get() if hasattr(got, "__cuda_array_interface__") else got
-    try:
-        return np.asarray(got, float)
-    except (TypeError, ValueError):
-        text = f"{what} is {_kind(got)}, but an array of numbers is wanted."
-        raise Wrong(text, "return the array itself.") from None
-
-
-def call_array(function, *given):
-    """Return what the learner's function makes of copies of the arguments as an array of float; `Wrong` if it is none."""
-    with np.errstate(all="ignore"):  # 0 / 0 and the like are among the mistakes that are looked for
-        return as_array(call(function, *given), "the answer")
-
-
-def compare(got, want, what="the result", tolerance=1e-5, axes=None):
-    """Raise `Wrong` where an array is not the reference, and say in which way.
-
-    Parameters
-    ----------
-    got, want : array
-        The answer and the reference.
-    what : str
-        What errors call the answer.
-    tolerance : float
-        Largest difference, relative to the largest value of the reference.
-    axes : tuple of str, optional
-        What the axes of the reference are, for the message on a wrong shape.
-    """
-    got, want = as_array(got, what), np.asarray(want, float)
-    if got.shape != want.shape:
-        named = f" ({', '.join(axes)})" if axes else ""
-        text = f"{what} has shape {got.shape}, but {want.shape}{named} is wanted."
-        if got.shape == want.shape[::-1]:
-            raise Wrong(text, "its axes are in the other order: which index comes first?")
-        raise Wrong(text, "print the shape after each step.")
-    if np.isnan(got).any():
-        raise Wrong(f"{what} has {np.isnan(got).sum()} NaN.", "where is 0 divided by 0?")
-    if np.isinf(got).any():
-        raise Wrong(f"{what} has {np.isinf(got).sum()} infinite values.", "where is something divided by 0?")
-    scale = np.abs(want).max() or 1.0
-    difference = np.abs(got - want).max() / scale
-    if difference <= tolerance:
-        return
-    if not got.any():
-        raise Wrong(f"{what} is zero everywhere.", "is something multiplied by 0, or never added up?")
-    factor = np.vdot(want, got) / (np.vdot(want, want) or 1.0)
-    if factor and np.abs(got - factor * want).max() <= tolerance * scale * abs(factor):
-        raise Wrong(f"{what} is {factor:.4g} times what it should be.", "a factor is missing or too much.")
-    if want.ndim == 2 and want.shape[0] == want.shape[1] and np.abs(got.T - want).max() <= tolerance * scale:
-        raise Wrong(f"{what} is transposed.", "which axis comes first?")
-    text = f"{what} differs from the reference by up to {difference:.2g} of its largest value."
-    raise Wrong(text, "compare it with the formula, term by term.")
-
-
-def number(got, what="the answer"):
-    """Return a learner's number as a float; `Wrong` if it is none."""
-    if isinstance(got, np.generic) or (isinstance(got, np.ndarray) and got.ndim == 0):
-        got = got.item()
-    if isinstance(got, bool) or not isinstance(got, Real) or not np.isfinite(got):
-        raise Wrong(f"{what} is {got!r}, but a number is wanted.", "give one number, without quotes or brackets.")
-    return float(got)
-
-
-def choice(got, options, what="the answer"):
-    """Return a learner's choice; `Wrong` if it is none of the options, a list of str."""
-    if not isinstance(got, str) or got not in options:
-        raise Wrong(f"{what} is {got!r}, but one of {', '.join(map(repr, options))} is wanted.", "copy one of them.")
-    return got
-
-
-def _kind(value):
-    return f"of type {type(value).__name__}"
+    if answer is None:
+        text = "your function returns nothing: does it print where it should return?"
+        raise Wrong(text, "its last line is return, and what is to be returned.")
+    return answer

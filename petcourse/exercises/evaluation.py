@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from petcourse.exercises import Wrong, call, compare, exercise, number
+from petcourse.exercises import Wrong, call, compare, exercise, named, number
 
 LEARN = [("Ann", z) for z in range(0, 8, 2)] + [("Bob", z) for z in range(4)] + [("Eve", 9)]
 TEST = [("Ann", z) for z in range(1, 8, 2)] + [("Bob", 3), ("Cem", 0), ("Cem", 1)]
@@ -28,19 +28,19 @@ POINT = np.array([0.11, 0.62])
 )
 def leak(leaks):
     """Notebook 05: the heads of which slices are both learned from and tested on, ``leaks(learn, test)``."""
-    got = call(leaks, list(LEARN), list(TEST))
-    got = got.tolist() if isinstance(got, np.ndarray) else got
-    if not isinstance(got, (set, frozenset, list, tuple)):
-        text = f"it gives {got!r}, but the names of the heads are wanted, as a set."
+    answer = call(leaks, list(LEARN), list(TEST))
+    answer = answer.tolist() if isinstance(answer, np.ndarray) else answer
+    if not isinstance(answer, (set, frozenset, list, tuple)):
+        text = f"it gives {answer!r}, but the names of the heads are wanted, as a set."
         raise Wrong(text, "a yes or no does not say whom to take out.")
     try:
-        got = set(got)
+        answer = set(answer)
     except TypeError:
         raise Wrong("it does not hold names.", "a slice is a pair: take the name from it.") from None
     learned, tested = ({head for head, _ in slices} for slices in (LEARN, TEST))
-    planes = {z for _, z in LEARN} & {z for _, z in TEST}
-    for wrong, what, hint in (
-        (set(LEARN) & set(TEST), "only the very same slices were found.", "the slice beside one is nearly the same."),
+    slices, planes = set(LEARN) & set(TEST), {z for _, z in LEARN} & {z for _, z in TEST}
+    mistakes = [
+        (slices, "only the very same slices were found.", "the slice beside one is nearly the same."),
         ({"Bob"}, "only heads with the very same slice were found.", "Ann's even slices are beside her odd ones."),
         (planes, "these are numbers of slices.", "slice 3 of two people is no leak: compare the names."),
         (learned, "these are all heads to learn from.", "which of them are tested on as well?"),
@@ -49,11 +49,9 @@ def leak(leaks):
         (learned ^ tested, "these are the heads in only one of the two.", "they are the safe ones: use &, not ^."),
         (tested - learned, "these heads are only tested on.", "that is as it should be; which are in both?"),
         (set(), "nothing was found.", "one head is in both lists, with other slices."),
-    ):
-        if got == wrong:
-            raise Wrong(what, hint)
-    if got != learned & tested:
-        raise Wrong(f"{got} are not the heads in both.", "take the names from each list, then what they share.")
+        (True, f"{answer} are not the heads in both.", "take the names from each list, then what they share."),
+    ]
+    compare(answer, learned & tested, mistakes)
 
 
 @exercise(
@@ -63,30 +61,33 @@ def leak(leaks):
 def split_by_head(split):
     """Notebook 05: where to learn and where to test, by head, ``by_head(heads, unseen)``."""
     heads = np.repeat([1, 2, 3, 4], (5, 3, 6, 2))[np.random.default_rng(6).permutation(16)]
-    got = call(split, heads, 2)
-    got = list(got) if isinstance(got, np.ndarray) and got.ndim else got
-    if not isinstance(got, (tuple, list)) or len(got) != 2 or any(np.shape(g) != heads.shape for g in got):
+    answer = call(split, heads, 2)
+    answer = list(answer) if isinstance(answer, np.ndarray) and answer.ndim else answer
+    if (
+        not isinstance(answer, (list, tuple))
+        or len(answer) != 2
+        or any(np.shape(side) != heads.shape for side in answer)
+    ):
         text = f"two arrays with {len(heads)} values are wanted: learn and test."
         raise Wrong(text, "a comparison such as heads > 3 gives True or False for each slice.")
-    learn, test = (np.asarray(g) for g in got)
+    learn, test = (np.asarray(side) for side in answer)
     if learn.dtype != bool or test.dtype != bool:
         raise Wrong("True or False is wanted for each slice.", "np.isin(heads, some_heads) gives that.")
-    both, shared = (learn & test).sum(), set(heads[learn].tolist()) & set(heads[test].tolist())
-    unseen = set(heads[test].tolist())
-    for wrong, what, hint in (
-        (both, f"{both} slices are on both sides.", "what is tested on must not be learned from: learn = ~test."),
-        (shared, f"heads {shared} are on both sides.", "that is a split by slices: split the heads, then the slices."),
+    twice, unseen = (learn & test).sum(), set(heads[test].tolist())
+    shared = unseen & set(heads[learn].tolist())
+    mistakes = [
+        (twice > 0, f"{twice} slices are on both sides.", "what is tested on must not be learned from: learn = ~test."),
+        (shared != set(), f"heads {shared} are on both sides.", "that is a split by slices: split heads, then slices."),
         (not (learn | test).all(), "some slices are on no side.", "learn = ~test uses them all."),
-        (unseen == {1, 2}, "the first two heads are tested on.", "the last ones are wanted; or are the two swapped?"),
+        (unseen == {1, 2}, "the first two heads are tested on.", "the last are wanted; or are learn and test swapped?"),
         (len(unseen) != 2, f"{len(unseen)} heads are tested on, not 2.", "count heads, not slices."),
         (unseen != {3, 4}, f"heads {unseen} are tested on.", "the last two in the order of their numbers are wanted."),
-    ):
-        if wrong:
-            raise Wrong(what, hint)
+    ]
+    named(answer, mistakes)
 
 
-def _root(of, by):
-    return np.sqrt(np.mean(of**2) / np.mean(by**2))
+def _root(difference, norm):
+    return np.sqrt(np.mean(difference**2) / np.mean(norm**2))
 
 
 @exercise(
@@ -95,55 +96,47 @@ def _root(of, by):
 )
 def error_in_the_head(error):
     """Notebook 05: the NRMSE in the head, ``root_error(theta, truth, head)``."""
-    got = number(call(error, IMAGE, TRUTH, HEAD), "the error")
-    inside, difference = TRUTH[HEAD], (IMAGE - TRUTH)[HEAD]
-    want = _root(difference, inside)
-    for wrong, what, hint in (
+    answer = number(call(error, IMAGE, TRUTH, HEAD), "the error")
+    truth, difference = TRUTH[HEAD], (IMAGE - TRUTH)[HEAD]
+    right = _root(difference, truth)
+    mistakes = [
         (_root(IMAGE - TRUTH, TRUTH), "the air around the head is counted.", "image[head] takes the head's voxels."),
-        (_root(difference, 1 + 0 * inside), "it has a unit still.", "divide by the truth's root mean square."),
+        (_root(difference, np.ones(1)), "it has a unit still.", "divide by the truth's root mean square."),
         (_root(difference, IMAGE[HEAD]), "it is divided by the wrong image.", "by the truth: noise must not help."),
-        (want**2, "the root is missing.", "an error of 10 % must be 0.1, not 0.01."),
-        (np.sqrt(np.mean(difference**2)) / inside.mean(), "it is divided by the mean.", "both sums have squares."),
-        (_root(np.sqrt(abs(difference)), np.sqrt(inside)), "these are absolute values.", "square each difference."),
-        (abs(difference.mean()) / np.sqrt(np.mean(inside**2)), "errors cancel.", "square before you add them up."),
+        (right**2, "the root is missing.", "an error of 10 % must be 0.1, not 0.01."),
+        (_root(difference, truth.mean()), "it is divided by the mean.", "both sums have squares."),
+        (_root(np.sqrt(abs(difference)), np.sqrt(truth)), "these are absolute values.", "square each difference."),
+        (_root(difference.mean(), truth), "errors cancel.", "square before you add them up."),
         (_root(difference, TRUTH), "the truth is averaged outside too.", "the same mask belongs to both sums."),
-    ):
-        if np.isclose(got, wrong, rtol=1e-4, atol=0):
-            raise Wrong(f"{got:.4f} is not right: {what}", hint)
-    compare(got, want, "the error")
+    ]
+    compare(answer, right, mistakes, "the error", prefix=f"{answer:.4f} is not right: ")
 
 
-def _contrast(of, around=NEAR & ~LESION):
-    return of[LESION].mean() / of[around].mean() - 1
+def _contrast(image, around=NEAR & ~LESION):
+    return image[LESION].mean() / image[around].mean() - 1
 
 
 @exercise(
     second="contrast = inside / around - 1, with around = near & ~lesion; then that of the image over that of the truth.",
     right="it says whether a physician still sees the lesion, which NRMSE does not.",
 )
-def lesion_contrast(recovery):
+def recovered_contrast(recovery):
     """Notebook 05: the part of a lesion's contrast that an image shows, ``recovery(theta, truth, lesion, near)``."""
-    got = number(call(recovery, SEEN, HOT, LESION, NEAR), "the contrast recovery")
-    want = _contrast(SEEN) / _contrast(HOT)
-    ratio = (_contrast(SEEN) + 1) / (_contrast(HOT) + 1)
-    mean = SEEN[LESION].mean() / HOT[LESION].mean()
-    around = HOT[NEAR & ~LESION].mean()
-    shared = (SEEN[LESION].mean() - around) / (HOT[LESION].mean() - around)
-    for wrong, what, hint in (
-        (mean, "this is the lesion alone, without its surroundings.", "a lesion is seen against what is around it."),
-        (1 / want, "it is upside down.", "how much of the truth's contrast is in the image: divide by the truth's."),
-        (_contrast(SEEN, NEAR) / _contrast(HOT, NEAR), "the surroundings hold the lesion.", "near & ~lesion."),
-        (ratio, "1 is not subtracted.", "a lesion that is as bright as the rest has contrast 0, not 1."),
-        (_contrast(SEEN), "this is the image's contrast.", "what part is that of the truth's?"),
-        (
-            shared,
-            "the truth's surroundings are taken for both.",
-            "each image has its own: blur carries activity there.",
-        ),
-    ):
-        if np.isclose(got, wrong, rtol=1e-4, atol=0):
-            raise Wrong(f"{got:.3f} is not right: {what}", hint)
-    compare(got, want, "the contrast recovery")
+    answer = number(call(recovery, SEEN, HOT, LESION, NEAR), "the contrast recovery")
+    seen, true = _contrast(SEEN), _contrast(HOT)
+    theta, truth, around = SEEN[LESION].mean(), HOT[LESION].mean(), HOT[NEAR & ~LESION].mean()
+    common = (theta - around) / (truth - around)
+    blur = "each image has its own: blur carries activity there."
+    whole = _contrast(SEEN, NEAR) / _contrast(HOT, NEAR)
+    mistakes = [
+        (theta / truth, "this is the lesion, without its surroundings.", "a lesion is seen against what is around it."),
+        (true / seen, "it is upside down.", "how much of the truth's contrast is there: divide by the truth's."),
+        (whole, "the surroundings hold the lesion.", "near & ~lesion."),
+        ((seen + 1) / (true + 1), "1 is not subtracted.", "a lesion as bright as the rest has contrast 0, not 1."),
+        (seen, "this is the image's contrast.", "what part is that of the truth's?"),
+        (common, "the truth's surroundings are taken for both.", blur),
+    ]
+    compare(answer, seen / true, mistakes, "the contrast recovery", prefix=f"{answer:.3f} is not right: ")
 
 
 @exercise(
@@ -152,24 +145,18 @@ def lesion_contrast(recovery):
 )
 def same_noise(gain):
     """Notebook 05: a method's contrast above MLEM's at the same noise, ``gain_over_mlem(point, curve)``."""
-    got = number(call(gain, POINT, CURVE), "the gain")
-    sd, contrast = POINT
-    noises, contrasts = CURVE.T
-    at = np.interp(sd, noises, contrasts)
-    nearest = contrasts[np.argmin(abs(noises - sd))]
-    for wrong, what, hint in (
-        (at, "this is MLEM's contrast alone.", "how far above it does the method lie?"),
-        (at - contrast, "it is upside down.", "a method above the curve gains: positive."),
-        (
-            contrast - contrasts[-1],
-            "it is compared with the last iteration.",
-            "that one is noisier: read at its noise.",
-        ),
+    answer = number(call(gain, POINT, CURVE), "the gain")
+    (noise, contrast), (noises, contrasts) = POINT, CURVE.T
+    noisier = "that one is noisier: read at its noise."
+    mlem, nearest = np.interp(noise, noises, contrasts), contrasts[abs(noises - noise).argmin()]
+    noise_gain, swapped = noise - np.interp(contrast, contrasts, noises), np.interp(noise, contrasts, noises)
+    mistakes = [
+        (mlem, "this is MLEM's contrast alone.", "how far above it does the method lie?"),
+        (mlem - contrast, "it is upside down.", "a method above the curve gains: positive."),
+        (contrast - contrasts[-1], "it is compared with the last iteration.", noisier),
         (contrast - nearest, "it is compared with the nearest dot.", "between two dots, read off the line: np.interp."),
-        (contrast / at - 1, "it is relative.", "a difference of two contrasts is wanted."),
-        (sd - np.interp(contrast, contrasts, noises), "this is noise at equal contrast.", "swap the two axes."),
-        (contrast - np.interp(sd, contrasts, noises), "the axes are swapped.", "first x, the noises; then y."),
-    ):
-        if np.isclose(got, wrong, rtol=1e-6, atol=1e-9):
-            raise Wrong(f"{got:.3f} is not right: {what}", hint)
-    compare(got, contrast - at, "the gain")
+        (contrast / mlem - 1, "it is relative.", "a difference of two contrasts is wanted."),
+        (noise_gain, "this is noise at equal contrast.", "swap the two axes."),
+        (contrast - swapped, "the axes are swapped.", "first x, the noises; then y."),
+    ]
+    compare(answer, contrast - mlem, mistakes, "the gain", prefix=f"{answer:.3f} is not right: ")

@@ -1,4 +1,4 @@
-"""Typical mistakes in the exercises of notebook 01, and what the check must say."""
+"""Typical mistakes in the exercises of notebook 01, what the check must say, and right answers in other words."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ MISTAKES = {
         ((lambda mu: 5 / mu,), "straight line"),
         ((lambda mu: 10 * np.log10(2) / mu,), "natural logarithm"),
         ((lambda mu: 10 * mu / LN2,), "upside down"),
-        ((lambda mu: 71.09,), "40% are left for mu = 0.13"),
+        ((lambda mu: 71.09,), "0.13 1/cm you say 71.09 mm: there 40% are left"),
         ((lambda mu: -10 * LN2 / mu,), "100% are left"),
         ((lambda mu: [mu],), "a number is wanted"),
     ],
@@ -46,3 +46,9 @@ MISTAKES = {
         ((lambda a, lesion, white: a[white].mean() / a[lesion].mean() - 1,), "differs from the reference"),
     ],
 }
+
+RIGHT = [
+    ("half_value_layer", [lambda mu: -np.log(0.5) / (mu / 10)]),
+    ("coronal_plane", [lambda image, y, at: image[:, np.argmin((y - at) ** 2), :].tolist()]),
+    ("voxels_in_a_lesion", [7]),
+]

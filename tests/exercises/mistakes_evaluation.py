@@ -1,4 +1,4 @@
-"""Typical mistakes in the exercises of notebook 05, and what the check must say."""
+"""Typical mistakes in the exercises of notebook 05, what the check must say, and right answers in other words."""
 
 import numpy as np
 
@@ -61,7 +61,7 @@ MISTAKES = {
         ((lambda i, t, h: rms((i - t)[h]) / rms(t),), "same mask"),
         ((lambda i, t, h: 100 * rms((i - t)[h]) / rms(t[h]),), "100 times"),
     ],
-    "lesion_contrast": [
+    "recovered_contrast": [
         ((lambda i, t, v, n: i[v].mean() / t[v].mean(),), "without its surroundings"),
         ((lambda i, t, v, n: contrast(t, v, n & ~v) / contrast(i, v, n & ~v),), "upside down"),
         ((lambda i, t, v, n: contrast(i, v, n) / contrast(t, v, n),), "surroundings hold the lesion"),
@@ -81,3 +81,17 @@ MISTAKES = {
         ((lambda p, c: p[1] - np.interp(p[1], *c.T),), "read at its noise"),
     ],
 }
+
+
+def in_one_array(heads, unseen):
+    test = np.isin(heads, sorted(set(heads.tolist()))[-unseen:])
+    return np.array([~test, test])
+
+
+RIGHT = [
+    ("leak", [lambda a, b: frozenset(dict(a)) & frozenset(dict(b))]),
+    ("leak", [lambda a, b: np.intersect1d([h for h, _ in a], [h for h, _ in b])]),
+    ("split_by_head", [in_one_array]),
+    ("error_in_the_head", [lambda u, t, h: np.linalg.norm((u - t)[h]) / np.linalg.norm(t[h])]),
+    ("same_noise", [lambda p, c: float(p[1] - np.interp(p[0], *c.T))]),
+]

@@ -1,4 +1,6 @@
-"""Typical mistakes in the exercises of notebook 00, and what the check must say."""
+"""Typical mistakes in the exercises of notebook 00, what the check must say, and right answers in other words."""
+
+from fractions import Fraction
 
 import numpy as np
 
@@ -65,3 +67,24 @@ MISTAKES = {
         (("2**24",), "a number is wanted"),
     ],
 }
+
+
+def offsets(at, value, n):
+    j, row = at.astype(int), np.zeros(n)
+    for k, weight in ((j, 1 - (at - j)), (j + 1, at - j)):
+        np.add.at(row, k, weight * value)
+    return row
+
+
+def counts(at, value, n):
+    j, far = at.astype(int), at % 1
+    return np.bincount(j, (1 - far) * value, n) + np.bincount(1 + j, far * value, n)
+
+
+RIGHT = [
+    ("back_projection", [offsets]),
+    ("back_projection", [counts]),
+    ("how_many_fit", [lambda s, d, gb: np.floor(gb * 1e9 / np.zeros(s, d).nbytes)]),
+    ("float32_counter", [2**24]),
+    ("float32_counter", [Fraction(2**24)]),
+]

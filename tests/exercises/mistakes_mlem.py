@@ -1,4 +1,4 @@
-"""Typical mistakes in the exercises of notebook 03, and what the check must say."""
+"""Typical mistakes in the exercises of notebook 03, what the check must say, and right answers in other words."""
 
 import numpy as np
 
@@ -105,3 +105,8 @@ MISTAKES = {
         ((lambda c, e: np.argmin(e) + 1,), "two numbers are wanted"),
     ],
 }
+
+RIGHT = [
+    ("mlem_update", [lambda u, P, m, r: (u * (P.T @ (m / np.maximum(P @ u + r, 1e-30))) / P.sum(0)).tolist()]),
+    ("choose_the_iteration", [lambda c, e: [1 + int((c >= 0.9 * c[-1]).argmax()), 1 + list(e).index(min(e))]]),
+]

@@ -1,4 +1,4 @@
-"""Typical mistakes in the exercises of notebook 02, and what the check must say."""
+"""Typical mistakes in the exercises of notebook 02, what the check must say, and right answers in other words."""
 
 import numpy as np
 
@@ -99,3 +99,10 @@ MISTAKES = {
         ((blur, lambda v: v @ matrix(6).T), "stops with ValueError"),
     ],
 }
+
+RIGHT = [
+    ("survival_probability", [lambda mu, step: np.exp(-np.trapezoid(mu, dx=step))]),
+    ("survival_probability", [lambda mu, step: float(np.prod(np.exp(-mu * step)))]),
+    ("tiny_measurement", [lambda P, u, r, n, rng: rng.poisson(P @ (u * n / (P @ u).sum()) + r).tolist()]),
+    ("transpose_of_blur", [blur, lambda v: np.correlate(v, KERNEL, "valid")]),
+]

@@ -7,7 +7,6 @@ import pytest
 import reference
 
 from petcourse import PSF, Attenuation, Projector, mlem, simulate
-from petcourse.exercises import mlem as exercises
 
 RNG = np.random.default_rng(0)
 DIMS, DIMSD = (1, 4, 4), (2, 5, 4)
@@ -139,18 +138,3 @@ def test_bad_data(given, message):
 def test_start_of_wrong_type():
     with pytest.raises(TypeError, match="float64 and works on float32"):
         list(mlem(P, M, R, 1, theta=np.ones(DIMS)))
-
-
-def test_what_the_exercises_tell_the_learner():
-    """The sentences on right answers in petcourse.exercises.mlem, and in the solutions of notebook 03."""
-    P, B, m, r = exercises.spoiled_scan()
-    assert P.shape == (304, 97) and 9000 < m.sum() < 11000
-    matched, spoiled = (np.diff(exercises._likelihoods(back)[1:]) for back in (P.T, B))
-    assert (matched > 0).all() and (spoiled[:5] > 0).all() and (spoiled[6:] < 0).all()
-    _, theta = exercises._tiny()
-    images = [exercises.reconstruct(P @ theta + r, given) for given in (r, 0 * r)]
-    high = images[1] / images[0] - 1
-    cold, hot = high[theta == 1], high[theta == 12]
-    assert (high[theta > 0] > 0).all() and cold.mean() > 4 * hot.mean()
-    (few, few_error), (many, many_error) = map(exercises._course, (exercises.FEW, exercises.MANY))
-    assert few_error.argmin() < (few < 0.9 * few[-1]).sum() and many_error.argmin() > (many >= 0.9 * many[-1]).argmax()
