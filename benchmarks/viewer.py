@@ -28,7 +28,7 @@ PAINTED = """window.painted = () => new Promise((done) => requestAnimationFrame(
   port2.postMessage(0);
 }));
 window.first = new Promise((done) => new MutationObserver((_, observer) => {
-  if (!document.querySelector(".pv-root > .pv:only-child")) return;
+  if (!document.querySelector(".pv-root:not(:has(img)) > .pv")) return;
   observer.disconnect();
   painted().then(done);
 }).observe(document, { childList: true, subtree: true }));"""

@@ -1,32 +1,5 @@
-// What both viewers of petcourse, volumes.js and sinogram.js, are drawn with: elements, the pixels of a picture, the text
-// of a value, colour bars.
-
-// Text takes the colour of the page around it, which is right in a light theme, a dark one and on a slide alike.
-const CSS = `
-.pv { font: 13px/1.35 var(--jp-ui-font-family, system-ui, sans-serif); color: inherit; width: fit-content;
-      max-width: 100%; padding: 2px; text-align: left; --pv-accent: var(--jp-brand-color1, #1976d2);
-      --pv-faint: color-mix(in srgb, currentColor 25%, transparent); }
-.pv *, .pv *::before { box-sizing: border-box; }
-.pv-title { font-weight: 600; text-align: center; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.pv-bar { grid-column: 2; position: relative; min-height: 64px; }
-.pv-bar canvas { display: block; position: absolute; left: 5px; width: 10px; height: 100%; }
-.pv-tick { position: absolute; left: 15px; transform: translateY(50%); padding-left: 7px; font-size: 11px;
-           line-height: 1; white-space: nowrap; }
-.pv-tick::before { content: ""; position: absolute; left: 0; top: 50%; width: 4px; border-top: 1px solid; }
-.pv-unit { position: absolute; right: 0; top: 50%; font-size: 11px; line-height: 1; white-space: nowrap;
-           writing-mode: vertical-rl; transform: translateY(-50%) rotate(180deg); }
-.pv output, .pv-tick { font-variant-numeric: tabular-nums; }
-.pv button { font: inherit; font-size: 12px; line-height: 1.2; color: inherit; background: none; margin: 0;
-             padding: 3px 8px; border: 1px solid var(--pv-faint); border-radius: 0; cursor: pointer; }
-.pv input[type=range] { appearance: none; -webkit-appearance: none; width: 100%; height: 20px; margin: 0; padding: 0;
-                        background: none; color: inherit; cursor: pointer; }
-.pv input::-webkit-slider-runnable-track { height: 4px; border-radius: 2px; background: var(--pv-faint); }
-.pv input::-moz-range-track { height: 4px; border-radius: 2px; background: var(--pv-faint); }
-.pv input::-webkit-slider-thumb { -webkit-appearance: none; width: 16px; height: 16px; margin-top: -6px; border: 0;
-                                  border-radius: 50%; background: var(--pv-accent); }
-.pv input::-moz-range-thumb { width: 16px; height: 16px; border: 0; border-radius: 50%; background: var(--pv-accent); }
-.pv :is(input, button):focus-visible { outline: 2px solid var(--pv-accent); outline-offset: 1px; border-radius: 4px; }
-`;
+// What both viewers of petcourse, volumes.js and sinogram.js, are drawn with: elements, the pixels of a picture, the
+// text of a value, colour bars; draw.css is its style.
 
 const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 
@@ -125,7 +98,7 @@ function valueText(panel, code) {
   return `${bound}${panel.exact ? Math.round(value) : rounded(panel, value)}${unitOf(panel)}`;
 }
 
-function drawBar({ bar, unit, colours }, [low, high]) {
+function drawBar(bar, { unit, colours }, [low, high]) {
   bar.replaceChildren();
   paint(add(bar, "canvas"), 1, 256, Uint8Array.from({ length: 256 }, (_, i) => 255 - i), colours);
   const ticks = ticksOf(low, high);
@@ -139,5 +112,5 @@ function drawBar({ bar, unit, colours }, [low, high]) {
   bar.setAttribute("aria-label", `colour bar from ${low} to ${high} ${unit}`);
 }
 
-export { CSS, add, addButton, addRange, addSvg, boundOf, bytesOf, clamp, drawBar, inflate, nameOf, paint, pixelTable,
+export { add, addButton, addRange, addSvg, boundOf, bytesOf, clamp, drawBar, inflate, nameOf, paint, pixelTable,
          rounded, ticksOf, unitOf, valueOf, valueText };

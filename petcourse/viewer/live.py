@@ -4,6 +4,7 @@ It needs a kernel. What should outlive the kernel is shown by `LiveViewer.still`
 """
 
 import math
+import secrets
 from dataclasses import replace
 from html import escape
 
@@ -11,7 +12,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from petcourse.viewer.page import SCRIPTS, described, page, script
+from petcourse.viewer.page import described, page, script, style
 from petcourse.viewer.panel import as_volume
 
 
@@ -28,7 +29,8 @@ class LiveViewer(anywidget.AnyWidget):
         The voxel [z, y, x] under the mouse, or at the crosshair.
     """
 
-    _esm = script(*SCRIPTS) + "export default { render };\n"
+    _esm = script("live") + "export default { render };\n"
+    _css = style("volumes")
     _data = traitlets.Dict().tag(sync=True)
     _sent = traitlets.List().tag(sync=True)  # for each panel the versions of its frames: how often each was replaced
     _bounds = traitlets.List().tag(sync=True)
@@ -42,7 +44,8 @@ class LiveViewer(anywidget.AnyWidget):
         self._panels, self._volumes = panels, [list(panel.volume) for panel in panels]
         entries, contours = described(panels)
         super().__init__(
-            _data={**data, "panels": entries, "contours": [{} for _ in contours]},
+            # by its id a still viewer knows the one whose place it takes
+            _data={**data, "panels": entries, "contours": [{} for _ in contours], "id": secrets.token_hex(8)},
             _bounds=[[entry["below"], entry["above"]] for entry in entries],
             slice=data["at"][0],
             frame=data["frame"],
@@ -72,7 +75,7 @@ class LiveViewer(anywidget.AnyWidget):
         """
         i, volume = self._check(panel, volume)
         self._volumes[i].append(volume)
-        self._tell(i, len(self._volumes[i]) - 1)
+        self._send_frame(i, len(self._volumes[i]) - 1)
         last = max(map(len, self._volumes)) - 1
         if self.frame == last - 1:
             self.frame = last
@@ -94,16 +97,19 @@ class LiveViewer(anywidget.AnyWidget):
                 f"frame is {frame!r}, but panel {panel!r} has {known} frames: append others, or change it."
             )
         self._volumes[i][frame] = volume
-        self._tell(i, frame % known)
+        self._send_frame(i, frame % known)
 
     def still(self):
-        """Return the same viewer without a kernel, as `volshow` makes it: the frames and the slice of now."""
+        """Return the same viewer without a kernel, as `volshow` makes it: the frames, slice, axis and window of now.
+
+        Where it takes the place of this one in a page, what the reader has chosen there stays.
+        """
         stacks = [np.stack(frames) for frames in self._volumes]
         panels = [replace(panel, volume=stack) for panel, stack in zip(self._panels, stacks, strict=True)]
         at = list(self._data["at"])
         at[self.axis] = self.slice
-        data = {**self._data, "at": at, "frame": max(map(len, self._volumes)) - 1}
-        return page(data, panels)
+        seen = {"axis": self.axis, "windows": self.window}
+        return page({**self._data, "at": at, "frame": max(map(len, self._volumes)) - 1, "seen": seen}, panels)
 
     def _repr_mimebundle_(self, **options):
         """As a widget, and for whoever cannot show one as it stands now: an exported page, a slide."""
@@ -137,7 +143,7 @@ class LiveViewer(anywidget.AnyWidget):
             )
         return i, volume[0].copy()  # the caller may go on computing in place
 
-    def _tell(self, i, k):
+    def _send_frame(self, i, k):
         """Send a frame, then that it is new; where a value passes an end of the range, that end becomes a bound."""
         self._share_frame(i, k)
         p, frame = self._panels[i], self._volumes[i][k]

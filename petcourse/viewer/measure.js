@@ -1,8 +1,8 @@
 // What is measured in a picture: a profile along a line, mean and standard deviation in a circle. A mark {from, to} is
 // the line, or the circle's centre and a point of its rim, as places [row, column] of the picture. A plane is what
-// `cut` of volumes.js gives: the picture's size, and that of its voxels in mm.
+// `cut` of plane.js gives: the picture's size, and that of its voxels in mm.
 
-import { addSvg, boundOf, rounded, ticksOf, unitOf, valueOf } from "./draw.js";
+import { addSvg, boundOf, nameOf, rounded, ticksOf, unitOf, valueOf } from "./draw.js";
 
 // Colours and dashes for lines that everybody can tell apart (Okabe and Ito), on white and on black.
 const LINES = [["#0095e0", ""], ["#e08a00", "6 3"], ["#009e73", "2 2"], ["#d55e00", "8 2 2 2"], ["#cc79a7", "4 4"]];
@@ -53,7 +53,20 @@ function statistics(panel, codes) {
   return `${rounded(panel, mean)} ± ${rounded(panel, sd)}${unitOf(panel)}`;
 }
 
-// The values along a line, of all panels that share a unit, over the distance in mm.
+// The values along the line that is drawn, of all panels that share its panel's unit and shape.
+function drawProfile(chart, state) {
+  const { mark, panels } = state;
+  const places = placesAlong(mark);
+  const curves = panels.flatMap((panel, i) => {
+    if (panel.unit !== panels[mark.panel].unit || !state.linked(i, mark.panel)) return [];
+    const codes = state.codesAt(i, places);
+    const cut = codes.some((code) => boundOf(panel, code)) ? " (cut at its colour range)" : "";
+    return [{ panel, title: nameOf(panel) + cut, values: codes.map((code) => valueOf(panel, code)) }];
+  });
+  drawChart(chart, radiusOf(mark, state.plane(mark.panel)) || 1, curves);
+}
+
+// Curves over the distance in mm, with a legend above.
 function drawChart(chart, length, curves) {
   const [width, height, left, bottom] = [chart.clientWidth || 400, 150, 52, 34];
   const unit = unitOf(curves[0].panel).trim();
@@ -88,4 +101,4 @@ function drawChart(chart, length, curves) {
   });
 }
 
-export { circlePath, drawChart, linePath, placesAlong, placesInside, radiusOf, statistics };
+export { circlePath, drawProfile, linePath, placesInside, radiusOf, statistics };

@@ -11,10 +11,9 @@ import numpy as np
 
 from petcourse.viewer.still import picture
 
-SCRIPTS = "draw.js", "measure.js", "volumes.js"
 LIMIT_MB = 12  # a notebook with larger outputs is slow to open and to save
 
-_PAGE = """<div class="pv-root">
+_PAGE = """<div class="pv-root"><style>{style}</style>
 <img alt="{alt}" src="data:image/png;base64,{picture}" style="max-width: 100%">
 <script>(() => {{{script}
 const root = document.currentScript?.closest(".pv-root") ?? document.querySelector(".pv-root:not([data-ready])");
@@ -44,7 +43,7 @@ def page(data, panels):
     shown = {**data, "panels": entries, "contours": voxels[len(panels) :]}
     frames, slices = (max(panel.volume.shape[axis] for panel in panels) for axis in (0, 1))
     summary = f"volshow: panels={len(panels)}, slices={slices}, frames={frames}"
-    return Viewer(as_page("show", script(*SCRIPTS), shown, picture(data, panels)), summary)
+    return Viewer(as_page("volumes", "show", shown, picture(data, panels)), summary)
 
 
 def described(panels):
@@ -59,21 +58,36 @@ def described(panels):
     return entries, contours
 
 
-def as_page(call, code, data, still):
-    """Return HTML with a picture (the bytes of a PNG) that a script replaces, by calling `call(root, data)`."""
+def as_page(name, call, data, still):
+    """Return HTML with a picture (the bytes of a PNG) that the script `name` replaces, by calling `call(root, data)`."""
     return _PAGE.format(
+        style=style(name),
         alt=html.escape(data["alt"]),
         picture=base64.b64encode(still).decode(),
-        script=code,
+        script=script(name),
         call=call,
         data=json.dumps(data).replace("<", "\\u003c"),  # inside a script "</script" would end it, even between quotes
     )
 
 
-def script(*names):
-    """Return some of the package's ES modules as one script: without imports and exports."""
-    text = "\n".join(Path(__file__).with_name(name).read_text("utf-8") for name in names)
-    return re.sub(r"^(import|export) [^;]*;\n", "", text, flags=re.MULTILINE)
+def script(name):
+    """Return an ES module of this folder and all that it imports as one script, without imports and exports."""
+    parts = {}
+
+    def join(name):
+        text = Path(__file__).with_name(f"{name}.js").read_text("utf-8")
+        for other in re.findall(r'^import [^;]* from "\./(\w+)\.js";$', text, re.MULTILINE):
+            if other not in parts:
+                join(other)
+        parts[name] = re.sub(r"^(import|export) [^;]*;\n", "", text, flags=re.MULTILINE)
+
+    join(name)
+    return "\n".join(parts.values())
+
+
+def style(name):
+    """Return the style of the viewer whose script has this name: what all viewers share, and its own."""
+    return "".join(Path(__file__).with_name(f"{part}.css").read_text("utf-8") for part in ("draw", name))
 
 
 def deflated(stacks):

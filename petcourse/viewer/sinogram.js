@@ -1,5 +1,3 @@
-import { CSS, add, addSvg, bytesOf, drawBar, inflate, paint, pixelTable, ticksOf, valueText } from "./draw.js";
-
 // The sinogram explorer of petcourse. `showSinogram(root, data)` replaces the picture inside the element `root` by an
 // image and its sinogram: the line of the chosen bin is drawn across the image, and the curve of the chosen voxel
 // across the sinogram. Where the crystals are, and which two make a bin, is the scanner's own table.
@@ -8,43 +6,7 @@ import { CSS, add, addSvg, bytesOf, drawBar, inflate, paint, pixelTable, ticksOf
 //         crystals: float32 (slot, x and y), pairs: uint16 (2, angle, bin), live: uint8 (angle, bin),
 //         parts: [image, sinogram], as the panels of volumes.js}, where arrays are base64 of zlib
 
-const SINOGRAM_CSS = `
-.ps { container-type: inline-size; contain-intrinsic-width: 1140px; }
-.reveal .ps { min-width: 860px; } /* a slide has the room, and may enlarge it */
-.ps-panels { display: grid; gap: 14px 0; grid-template-columns: repeat(2, 52px minmax(0, 1fr) auto); }
-@container (max-width: 560px) { .ps-panels { grid-template-columns: 52px minmax(0, 1fr) auto; } }
-/* Each panel takes its columns from the grid: axis, picture, colour bar. So both pictures are equally wide. */
-.ps-panel { display: grid; grid-column: span 3; grid-template-columns: subgrid; align-content: start;
-            padding-right: 10px; }
-.ps .pv-title { grid-area: 1 / 2; margin-bottom: 4px; }
-.ps .pv-title span { font-weight: normal; margin-left: 1em; }
-.ps .pv-title i { display: inline-block; width: 0.8em; height: 0.8em; margin-right: 0.4em; vertical-align: -0.05em; }
-.ps .pv-bar { grid-area: 2 / 3; margin-left: 4px; }
-.ps-field { grid-area: 2 / 2; position: relative; aspect-ratio: 1; cursor: crosshair; touch-action: pan-y; }
-.ps-field:focus-visible { outline: 2px solid var(--pv-accent); outline-offset: 2px; }
-.ps .ps-field > * { position: absolute; inset: 0; width: 100%; height: 100%; } /* JupyterLab has a rule for svg */
-.ps-field path { fill: none; stroke-linecap: round; stroke-linejoin: round; vector-effect: non-scaling-stroke; }
-.ps-ring { stroke: #8d97a3; stroke-width: 1.6px; }
-.ps-bin { stroke: #27c4ff; border-color: #27c4ff; stroke-width: 2px; }
-.ps-voxel { stroke: #7dee5b; border-color: #7dee5b; stroke-width: 2px; }
-.ps-dead { stroke: #c3cbd4; stroke-dasharray: 7 7; }
-.ps-mark { stroke-width: 9px; }
-.ps-edge { stroke: #000b; stroke-width: 4px; stroke-dasharray: none; }
-.ps-edge.ps-mark { stroke-width: 13px; }
-.ps-axis { position: relative; font-size: 11px; line-height: 1; }
-.ps-axis span { position: absolute; right: 7px; bottom: var(--at); transform: translateY(50%); }
-.ps-axis .ps-name { --at: 50%; right: auto; left: 0; writing-mode: vertical-rl;
-                    transform: translateY(50%) rotate(180deg); }
-.ps-y { grid-area: 2 / 1; }
-.ps-x { grid-area: 3 / 2; height: 38px; }
-.ps-x span { inset: 6px auto auto var(--at); transform: translateX(-50%); }
-.ps-x .ps-name { inset: 20px auto auto 50%; writing-mode: initial; transform: translateX(-50%); }
-.ps output { grid-area: 4 / 2 / 5 / 4; min-height: 2.7em; padding-left: 9px; border-style: none none none solid;
-             border-width: 4px; }
-.ps b { margin-right: 1em; }
-.ps output span { display: block; opacity: 0.8; }
-.ps-hint { margin: 8px 0 0 52px; opacity: 0.8; }
-`;
+import { add, addSvg, bytesOf, drawBar, inflate, paint, pixelTable, ticksOf, valueText } from "./draw.js";
 
 const TO_DO = "Point at a bin or a voxel, or use the arrow and Page keys; a click or Enter holds it.";
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0], Home: [0, -10],
@@ -100,7 +62,7 @@ function addPlot(parent, part, colour, across, up) {
   const svg = addSvg(field, "svg", { viewBox: spans.join(" "), preserveAspectRatio: "none", "aria-hidden": "true" });
   const bar = add(panel, "div", "pv-bar");
   bar.setAttribute("role", "img");
-  drawBar({ ...part, bar }, [part.vmin, part.vmax]);
+  drawBar(bar, part, [part.vmin, part.vmax]);
   const output = add(panel, "output", colour);
   output.title = part.exact ? "exact" : `8 bits: within ${part.error} ${part.unit} of the array's value`;
   return { title, field, canvas, svg, output };
@@ -158,29 +120,29 @@ function explore(root, data, [image, sinogram], live, lines) {
   view.className = "pv ps";
   view.setAttribute("role", "group");
   view.setAttribute("aria-label", data.alt);
-  add(view, "style", "", CSS + SINOGRAM_CSS);
   const panels = add(view, "div", "ps-panels");
-  const here = addPlot(panels, image, "ps-voxel", [-edge, edge, "x [mm]"], [-edge, edge, "y [mm]"]);
-  const there = addPlot(panels, sinogram, "ps-bin", [0, bins, "bin"], [angles, 0, "angle"]);
+  const imagePlot = addPlot(panels, image, "ps-voxel", [-edge, edge, "x [mm]"], [-edge, edge, "y [mm]"]);
+  const sinogramPlot = addPlot(panels, sinogram, "ps-bin", [0, bins, "bin"], [angles, 0, "angle"]);
   add(view, "div", "ps-hint", TO_DO);
 
-  paint(here.canvas, columns, rows, image.codes, image.colours);
+  paint(imagePlot.canvas, columns, rows, image.codes, image.colours);
   const [share, margin] = [`${(100 * half) / edge}%`, `${50 - (50 * half) / edge}%`];
-  Object.assign(here.canvas.style, { width: share, height: share, left: margin, top: margin });
+  Object.assign(imagePlot.canvas.style, { width: share, height: share, left: margin, top: margin });
   const gap = 0xff000000 | (data.gap[2] << 16) | (data.gap[1] << 8) | data.gap[0];
   const codes = Uint16Array.from(sinogram.codes, (code, i) => (live[i] ? code : 256));
-  paint(there.canvas, bins, angles, codes, [...sinogram.colours, gap]);
-  const legend = add(there.title, "span");
+  paint(sinogramPlot.canvas, bins, angles, codes, [...sinogram.colours, gap]);
+  const legend = add(sinogramPlot.title, "span");
   add(legend, "i").style.background = `rgb(${data.gap})`;
   legend.append("gap");
 
   const dot = ([x, y]) => `M${x} ${-y}h0.001`;
   const counting = lines.filter((_, i) => live[i]); // the ends of the others are gaps
   const crystals = new Map(counting.flatMap(({ slots, start, end }) => [[slots[0], start], [slots[1], end]]));
-  addSvg(here.svg, "path", { class: "ps-ring", d: Array.from(crystals.values(), dot).join("") });
-  const [drawLine, drawEnds] = ["ps-line", "ps-mark ps-ends"].map((name) => addStroke(here.svg, `ps-bin ${name}`));
-  const drawCurve = addStroke(there.svg, "ps-voxel ps-curve");
-  const [markVoxel, markBin] = [addStroke(here.svg, "ps-voxel ps-mark"), addStroke(there.svg, "ps-bin ps-mark")];
+  addSvg(imagePlot.svg, "path", { class: "ps-ring", d: Array.from(crystals.values(), dot).join("") });
+  const [drawLine, drawEnds] = ["ps-line", "ps-mark ps-ends"].map((name) => addStroke(imagePlot.svg, `ps-bin ${name}`));
+  const drawCurve = addStroke(sinogramPlot.svg, "ps-voxel ps-curve");
+  const markVoxel = addStroke(imagePlot.svg, "ps-voxel ps-mark");
+  const markBin = addStroke(sinogramPlot.svg, "ps-bin ps-mark");
 
   // For each angle the bin whose line passes nearest; none where that is an outermost one, which may be far away.
   function curveOf(x, y) {
@@ -199,7 +161,7 @@ function explore(root, data, [image, sinogram], live, lines) {
     return d;
   }
 
-  follow(here, [rows, columns], data.start.voxel,
+  follow(imagePlot, [rows, columns], data.start.voxel,
     (u, v) => [Math.round((top - (1 - 2 * v) * edge) / size), Math.round(((2 * u - 1) * edge - left) / size)],
     ([row, column]) => {
       const [x, y] = [left + column * size, top - row * size];
@@ -209,7 +171,8 @@ function explore(root, data, [image, sinogram], live, lines) {
       return [valueText(image, image.codes[row * columns + column]), `row ${row}, column ${column}`,
         `x ${signed(x)} mm, y ${signed(y)} mm${curve ? "" : ", seen by no line"}`];
     });
-  follow(there, [angles, bins], data.start.bin, (u, v) => [Math.floor(v * angles), Math.floor(u * bins)], ([a, w]) => {
+  const binAt = (u, v) => [Math.floor(v * angles), Math.floor(u * bins)];
+  follow(sinogramPlot, [angles, bins], data.start.bin, binAt, ([a, w]) => {
     const i = a * bins + w;
     const { slots, start, end, nx, ny, distance } = lines[i];
     const turned = (-180 / Math.PI) * Math.atan2(ny, nx); // clockwise, as the crystals are numbered
@@ -220,7 +183,7 @@ function explore(root, data, [image, sinogram], live, lines) {
       `crystals ${slots.join(" and ")}, ${signed(distance)} mm off axis, ` +
       `turned ${signed(turned < -90 ? turned + 360 : turned)}°`];
   });
-  root.replaceChildren(view); // the picture goes only now that all is drawn
+  root.replaceChildren(root.querySelector("style"), view); // the picture goes only now that all is drawn
 }
 
 export { showSinogram };

@@ -6,7 +6,7 @@ table of crystals, and the script (sinogram.js) that draws lines and curves from
 
 import numpy as np
 
-from petcourse.viewer.page import Viewer, as_page, deflated, script
+from petcourse.viewer.page import Viewer, as_page, deflated
 from petcourse.viewer.panel import Panel, as_array, as_volume, for_each, with_ranges
 from petcourse.viewer.still import as_png
 
@@ -70,7 +70,7 @@ def sinoshow(scanner, image, sinogram, units=None, cmaps="inferno", alt=None):
         "live": bins,
         "parts": [panel.entries() | {"voxels": text} for panel, text in zip(panels, voxels, strict=True)],
     }
-    page = as_page("showSinogram", script("draw.js", "sinogram.js"), data, _picture(scanner, panels, start))
+    page = as_page("sinogram", "showSinogram", data, _picture(scanner, panels, start))
     return Viewer(page, f"sinoshow: image {image.shape}, sinogram {live.shape}")
 
 

@@ -1,8 +1,8 @@
 """Look through volumes slice by slice: in the notebook, in a saved one, in an exported page and on a slide.
 
 The output of `volshow` is one piece of HTML that holds everything: a picture of one slice, the volumes in 8 bits, and
-the script (volumes.js, with draw.js and measure.js) that replaces the picture by linked slices. Without scripts the
-picture stays.
+the script (volumes.js and what it imports) that replaces the picture by linked slices. Without scripts the picture
+stays.
 """
 
 import math
