@@ -73,10 +73,10 @@ def _steps(function, *arguments):
 )
 def back_projection(back):
     """Notebook 00: lines laid back into a row of voxels, ``back(at, value, n)``."""
-    once = "where several lines meet one voxel, only the last has counted."
-    wins = "row[j] += ... reads all, adds, and writes all: the last write wins. See np.add.at or np.bincount."
+    overwritten = "where several lines meet one voxel, only the last has counted."
+    last_write = "row[j] += ... reads all, adds, and writes all: the last write wins. See np.add.at or np.bincount."
     mistakes = [
-        (ONCE, once, wins),
+        (ONCE, overwritten, last_write),
         (_row(FAR, 1 - FAR), "the weights are exchanged.", "far is the distance from j: the nearer voxel gets more."),
         (_row(1 - FAR, 0), "the voxels j + 1 get nothing.", "a line is shared by two voxels."),
         (_row(0, FAR), "the voxels j get nothing.", "a line is shared by two voxels."),
@@ -99,12 +99,12 @@ def float32_counter(stops_at):
     while np.float32(right) + np.float32(1) != right:
         right *= 2
     int32 = answer in (2**31, 2**31 - 1, 2**32, 2**32 - 1)
-    later = f"it stops {'later' if answer < right else 'earlier'} than at {answer:.10g}."
+    stops = f"it stops {'later' if answer < right else 'earlier'} than at {answer:.10g}."
     mistakes = [
         (20_000_000, "it does not get there.", "a float32 has 24 binary digits: which whole numbers does it hold?"),
         (int32, "that is where an int32 ends.", "of the 32 bits of a float32, 8 are spent on the exponent."),
         (answer > 1e38, "that is the largest float32.", "it holds large numbers, but not their last digits."),
         (right / 2, "that is half of it.", "23 binary digits are stored, and the leading 1 is not."),
-        (True, later, "from which x on is x + 1 == x in float32?"),
+        (True, stops, "from which x on is x + 1 == x in float32?"),
     ]
     compare(answer, right, mistakes, tolerance=0)

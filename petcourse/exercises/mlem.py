@@ -99,14 +99,14 @@ def spoil_the_adjoint(prediction, likelihoods):
     """Notebook 03: L after each update with a back projector that is not P.T, ``likelihoods(P, B, m, r, n)``."""
     choice(prediction, ["rises", "rises, then falls", "NaN"], "the prediction")
     lines, shifted, m, r = spoiled_scan()
-    after = f"{UPDATES} values are wanted, one after each update: the first is of the image after one."
+    first = f"{UPDATES} values are wanted, one after each update: the first is of the image after one."
     before = "each likelihood belongs to the image before its update."
     plain = "a ratio of 1 must leave the image as it is."
     for B, shift, name in ((lines.T, 0, "P.T"), (shifted, 1, "the shifted one")):
         start, *right = likelihoods_with(shift)
         mistakes = [
-            ([start, *right], "the image of ones is counted, too.", after),
-            ([start, *right[:-1]], before, after),
+            ([start, *right], "the image of ones is counted, too.", first),
+            ([start, *right[:-1]], before, first),
             (likelihoods_with(0)[1:], "B is not used.", "it takes the place of P.T, twice."),
             (likelihoods_with(shift, "P.T")[1:], "it divides by P.T @ ones.", "B takes the place of P.T there, too."),
             (likelihoods_with(shift, "nothing")[1:], "the division by B @ ones is missing.", plain),
@@ -160,7 +160,7 @@ FEW, MANY = 0.15, 1.5  # times the counts of `disc_scan`
 
 
 @functools.cache
-def course(counts):
+def curves(counts):
     """Return part of the hot spot's contrast, and NRMSE, after each of 60 updates."""
     lines, m, r = disc_scan(counts)
     theta = disc()[1]
@@ -179,7 +179,7 @@ def course(counts):
 def choose_the_iteration(choose):
     """Notebook 03: the first iteration with 90 % of the last contrast, the one of least error: ``choose(contrast, error)``."""
     for counts in (FEW, MANY):
-        contrast, error = course(counts)
+        contrast, error = curves(counts)
         first, best = np.flatnonzero(contrast >= 0.9 * contrast[-1])[0] + 1, error.argmin() + 1
         answer = call_array(choose, contrast, error)
         if answer.shape != (2,):

@@ -35,13 +35,13 @@ def bin_of_line(first, second, answer):
     off = abs(angle - right_angle), abs(radial - right_bin)
     mirrored = 2 * (ring.bins // 2) - right_bin
     half_turn = f"the angle is off by half a turn, which is {ring.angles} angles."
-    again = "half a turn later the same lines come again, so a sinogram ends before."
+    period = "half a turn later the same lines come again, so a sinogram ends before."
     order, outside = "the two numbers are in the other order.", f"({angle}, {radial}) is outside of a sinogram."
     gap = f"this bin is dead: {joins}, and one of them is a gap."
     other_side = f"the line is as far from the axis, but on the other side: {joins}."
     mistakes = [
         ((angle, radial) == (right_bin, right_angle), order, "the axes of a sinogram are (angle, bin)."),
-        (off[0] > 0 and off[0] % ring.angles == 0, half_turn, again),
+        (off[0] > 0 and off[0] % ring.angles == 0, half_turn, period),
         ((angle, radial) != place, outside, f"its shape is {live.shape}, and both axes begin at 0."),
         (not live[place], gap, "look up both crystals, not one alone."),
         (max(off) == 1, f"this is a neighbour: {joins}.", "axes begin at 0: is there a 1 too much or too little?"),
@@ -107,19 +107,19 @@ def tiny_measurement(measure_tiny):
         compare(counted, expected, what="m", axes=("bin",))
     whole, trues = np.issubdtype(dtype, np.integer), (counted - R) / scale
     fractions = not whole and (counted % 1).any()
-    after = not whole and (np.allclose(counted / scale % 1, 0) or np.allclose(trues, trues.round(), atol=1e-6))
+    scaled_after = not whole and (np.allclose(counted / scale % 1, 0) or np.allclose(trues, trues.round(), atol=1e-6))
     total, dead, image_scaled = counted.sum(), counted[4500:].sum(), COUNTS / THETA.sum() * t.sum()
     slack, unscaled = 6 * np.sqrt(COUNTS + R.sum()), abs(total - (t + R).sum()) < 6 * np.sqrt(t.sum())
     image = f"the image is scaled, not the sinogram: {total:.0e} counts, and {COUNTS:.0e} trues were asked for."
     sums = f"there are {total:.3g} counts, but about {COUNTS + R.sum():.3g} are expected."
     variance = ((counted - expected)[:4500] ** 2 / expected[:4500]).mean()  # in parts of a Poisson number's
-    twice = f"the variance is {variance:.1f} times the mean: is noise added twice?"
-    other = not np.array_equal(m, again)
-    drawn = "first scale to the counts, then draw: once drawn, nothing is scaled."
+    spread = f"the variance is {variance:.1f} times the mean: is noise added twice?"
+    another = not np.array_equal(m, again)
+    scale_first = "first scale to the counts, then draw: once drawn, nothing is scaled."
     only_randoms = "some bins see nothing of the image, and count all the same."
     mistakes = [
         (expected, "there is no noise: this is what a bin expects.", "m is a Poisson number around it."),
-        (after, "m is scaled after the noise.", "first scale to the counts, then draw: counts are whole numbers."),
+        (scaled_after, "m is scaled after the noise.", scale_first),
         (fractions, "a bin holds a fraction of a count.", "counts are whole: draw them last, then change nothing."),
         (not whole, f"m is {dtype}, but integers are wanted.", "rng.poisson gives integers: leave them."),
         (dead != 0, f"dead bins have {dead:g} counts.", "r is 0 there: add r, and not one number to all bins."),
@@ -128,9 +128,9 @@ def tiny_measurement(measure_tiny):
         (abs(total - COUNTS) < slack, "the randoms are scaled too.", "counts are the trues: scale t, then add r."),
         (unscaled, "nothing is scaled.", "t must sum to counts: by what do you multiply it?"),
         (abs(total - COUNTS - R.sum()) > slack, sums, "print the sum of the scaled trues, and that of r."),
-        (variance < 0.8, "the noise is too small.", drawn),
-        (variance > 1.25, twice, "one Poisson number of t + r is all of it."),
-        (other, "the same seed gives other counts.", "draw with the rng that is given: rng.poisson."),
+        (variance < 0.8, "the noise is too small.", scale_first),
+        (variance > 1.25, spread, "one Poisson number of t + r is all of it."),
+        (another, "the same seed gives other counts.", "draw with the rng that is given: rng.poisson."),
     ]
     named(counted, mistakes)
 
@@ -150,11 +150,11 @@ def transpose_of_blur(blur, transpose):
     u, v = np.random.default_rng(0).random(6), np.random.default_rng(1).random(len(B))
     left, right = np.vdot(call_array(blur, u), v), np.vdot(u, call_array(transpose, v))
     dot = f"the dot test fails: <Bu, v> = {left:.4f}, but <u, B'v> = {right:.4f}."
-    columns = "write down the matrix B for a row of two, 4 by 2: the transpose adds up each of its columns."
+    matrix = "write down the matrix B for a row of two, 4 by 2: the transpose adds up each of its columns."
     mistakes = [
         (B.T[::-1, ::-1], "the kernel is not flipped.", "what blur moves right, the transpose moves left."),
         (np.linalg.pinv(B), "this is the inverse: it undoes the blur.", "the transpose blurs again, the other way."),
         (right / left * B.T, dot, f"is there a factor of {right / left:.3g}?"),
-        (True, dot, columns),
+        (True, dot, matrix),
     ]
     compare(answer, np.isclose(left, right) and np.allclose(answer, B.T), mistakes)

@@ -105,12 +105,12 @@ def scaling(scale):
 def error_lowered(percent):
     """Notebook 04: the mean squared error falls by 36 %, and its root by how many per cent."""
     answer, right = number(percent, "the percentage"), 100 * (1 - np.sqrt(1 - 0.36))
-    gone = "take the root of what is left of the squared error, not of what is gone."
+    root = "take the root of what is left of the squared error, not of what is gone."
     mistakes = [
         (36, "that is the squared error.", "squares fall faster than what is squared."),
         (100 - right, "that is what is left of the error.", "by how much has it *fallen*?"),
         (right / 100, "that is a part, not per cent.", "multiply it with 100."),
-        (60, "that is the root of 36 %.", gone),
+        (60, "that is the root of 36 %.", root),
         (18, "that is half of 36.", "this holds only for small changes: take the root."),
         (100 * (1 - 0.64**2), "what is left was squared.", "it is a square already: take the root."),
         (True, f"{answer:g} % is not right.", "if the squared error was 1, what is it now? And its root?"),
