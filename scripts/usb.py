@@ -52,7 +52,7 @@ def main():
             print(f"wheels for {system}, Python {python}", flush=True)
             download(system, python, STICK / "wheels")
     for pages in ("site", "slides"):
-        if (ROOT / "build" / pages).exists():
+        if (ROOT / "build" / pages / "index.html").exists():  # `make api` alone makes a part of site/
             shutil.copytree(ROOT / "build" / pages, STICK / pages)
     heads = os.environ.get("PETCOURSE_BRAINWEB")
     for head in sorted(Path(heads).glob("subject_*.bin.gz")) if heads else ():
