@@ -225,7 +225,7 @@ def gpu_tables(times):
     """Yield the lines on the GPU, or one that says that there is none."""
     trouble = gpu_trouble()
     if trouble:
-        yield f"\nNo GPU could be had for this run, so nothing is said of its speed ({trouble.split(':')[0].split(' (')[0]})."
+        yield f"\nNo GPU could be had for this run, so nothing is said of its speed ({trouble.reason.split(' (')[0]})."
         return
     import cupy
 

@@ -5,6 +5,8 @@ import socket
 import browser
 import pytest
 
+from petcourse.hardware.device import warn_once
+
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -24,8 +26,9 @@ def own_cache(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def on_the_cpu(monkeypatch):
-    """On a machine with a GPU as on any other: tests of the GPU say that they want it."""
+    """On a machine with a GPU as on any other: tests of the GPU say that they want it. Nobody has been warned yet."""
     monkeypatch.setenv("PETCOURSE_DEVICE", "cpu")
+    warn_once.cache_clear()
 
 
 @pytest.fixture(autouse=True)

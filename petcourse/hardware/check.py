@@ -1,19 +1,15 @@
-"""What this machine offers the course, one line each, and what to type where something is amiss.
+"""What this machine offers the course, one line each, and what to type where something is amiss."""
 
-``python -m petcourse.hardware`` prints the report; with ``--json`` it is for a helpdesk.
-"""
-
-import json
+import os
 import platform
-import sys
 import textwrap
-from pathlib import Path
 from typing import NamedTuple
 
-from petcourse import __version__
-from petcourse.hardware import judge as drivers
+from petcourse.errors import first_line
+from petcourse.hardware import judge
 from petcourse.hardware.machine import available_cores, memory, processor, system
-from petcourse.hardware.probes import ask, said
+from petcourse.hardware.probes import ask
+from petcourse.hardware.remedies import python, setting
 
 LIMIT = 30  # seconds that a driver or a library may take; TensorFlow's import takes 3 to 10
 
@@ -40,19 +36,18 @@ def report(limit=LIMIT):
     lines : list of Line
         The same lines on every machine. A line that could not be asked is ``missing`` and says why.
     """
-    told = ask(["nvidia", "amd", "cupy", "tensorflow", "disk"], limit)
+    facts = ask(["nvidia", "amd", "cupy", "tensorflow", "disk"], limit)
     return [
-        _line("Python", _python),
+        _line("Python", lambda: ("ok", platform.python_version())),
         _line("System", _system),
         _line("Cores", _cores),
         _line("Memory", _memory),
-        _line("Disk", _disk, told["disk"]),
-        _line("Driver", drivers.driver, told["nvidia"], told["amd"], told["cupy"]),
-        _line("GPU", drivers.gpu, told["nvidia"], told["amd"]),
-        _line("CuPy", drivers.cupy, told["cupy"]),
-        _line("NVRTC", drivers.nvrtc, told["cupy"]),
-        _line("TensorFlow", drivers.tensorflow, told["tensorflow"], told["nvidia"], told["cupy"]),
-        _line("Projector", drivers.projector, told["cupy"]),
+        _line("Disk", _disk, facts["disk"]),
+        _line("Driver", judge.driver, facts["nvidia"], facts["amd"]),
+        _line("GPU", judge.gpu, facts["nvidia"], facts["amd"]),
+        _line("CuPy", judge.cupy, facts["cupy"]),
+        _line("TensorFlow", judge.tensorflow, facts["tensorflow"], facts["nvidia"], facts["cupy"]),
+        _line("Projector", judge.projector, facts["cupy"]),
     ]
 
 
@@ -65,22 +60,15 @@ def as_text(lines):
     return "\n".join(rows)
 
 
-def _line(name, look, *answers):
-    """Look, and make a line of it: also of an exception, and without this user's folders."""
+def _line(name, look, *facts):
+    """Look, and make a line of it: also of an exception, and without the name of the user's folder."""
     try:
-        state, finding, *remedy = look(*answers)
+        state, finding, *remedy = look(*facts)
     except Exception as error:  # noqa: BLE001  a look that fails is a line of the report, not its end
-        state, finding, remedy = "missing", f"could not be asked: {said(error)}", ["make setup"]
-    for folder, word in ((sys.prefix, ".venv"), (str(Path.home()), "~")):
-        finding = finding.replace(folder, word) if len(folder) > 1 else finding
-    return Line(name, state, finding, *remedy)
-
-
-def _python():
-    version = platform.python_version()
-    if (3, 11) <= sys.version_info[:2] < (3, 14):
-        return "ok", version
-    return "missing", f"{version}, and 3.11, 3.12 or 3.13 is wanted", "make setup PYTHON=python3.12"
+        state, finding = "missing", f"could not be asked: {first_line(error)}"
+        remedy = [python("-m petcourse.hardware")]
+    home = os.path.expanduser("~")
+    return Line(name, state, finding.replace(home, "~") if len(home) > 1 else finding, *remedy)
 
 
 def _system():
@@ -102,23 +90,13 @@ def _memory():
     text = f"{free / 1e9:.1f} GB free of {total / 1e9:.1f} GB"
     if free >= 2.5e9:
         return "ok", text
-    advice = "close other programs and notebooks" if free < 1e9 else "export PETCOURSE_SIZE=small"
+    advice = "close other programs and notebooks" if free < 1e9 else setting("PETCOURSE_SIZE", "small")
     return "missing" if free < 1e9 else "slow", f"{text}: a whole scanner takes 2.5 GB, a small one 1 GB", advice
 
 
-def _disk(told):
-    if "error" in told:
-        return "missing", f"the folder of the results: {told['error']}", "export PETCOURSE_CACHE=another/folder"
-    text = f"{told['free'] / 1e9:.0f} GB free for results"
-    return ("ok", text) if told["free"] > 1e9 else ("missing", text, "export PETCOURSE_CACHE=another/folder")
-
-
-def main(arguments):
-    """Print the report: as text, or as JSON with ``--json``."""
-    if arguments not in ([], ["--json"]):
-        raise SystemExit(f"python -m petcourse.hardware was given {' '.join(arguments)}; it knows --json only.")
-    lines = report()
-    if arguments:
-        print(json.dumps({"petcourse": __version__, "report": [line._asdict() for line in lines]}, indent=1))
-    else:
-        print(as_text(lines))
+def _disk(facts):
+    remedy = setting("PETCOURSE_CACHE", "another/folder")
+    if "error" in facts:
+        return "missing", f"the folder of the results: {facts['error']}", remedy
+    text = f"{facts['free'] / 1e9:.0f} GB free for results"
+    return ("ok", text) if facts["free"] > 1e9 else ("missing", text, remedy)

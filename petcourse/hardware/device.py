@@ -1,17 +1,33 @@
-"""Which device computes: the GPU through CuPy, or the CPU through NumPy; and if not the GPU, why not.
+"""Which device computes, the GPU through CuPy or the CPU through NumPy, and whose arrays lie where.
 
 The environment variable PETCOURSE_DEVICE (gpu or cpu) decides what "auto" means: no notebook need be changed for it.
 """
 
-import importlib.util
+import functools
+import importlib
 import os
 import sys
 import warnings
 
 import numpy as np
 
-from petcourse.hardware.gpu import gpu_sign, gpu_trouble
+from petcourse.hardware.gpu import gpu_trouble
 from petcourse.hardware.machine import memory
+
+
+def requested(device="auto"):
+    """What is asked for: "auto", "gpu" or "cpu"; in the place of "auto" what PETCOURSE_DEVICE says, if anything.
+
+    Raises
+    ------
+    ValueError
+        If it is none of the three.
+    """
+    variable = os.environ.get("PETCOURSE_DEVICE") if device == "auto" else None
+    if (variable or device) not in ("auto", "gpu", "cpu"):
+        name = "PETCOURSE_DEVICE" if variable else "device"
+        raise ValueError(f"{name} is {variable or device!r}: set it to 'auto', 'gpu' or 'cpu', or leave it out.")
+    return variable or device
 
 
 def choose(device="auto"):
@@ -38,9 +54,7 @@ def choose(device="auto"):
     RuntimeError
         If "gpu" cannot be had, with the reason and what to type.
     """
-    asked = (os.environ.get("PETCOURSE_DEVICE") or device) if device == "auto" else device
-    if asked not in ("auto", "gpu", "cpu"):
-        raise ValueError(f'the device is {asked!r} and "auto", "gpu" or "cpu" is wanted.')
+    asked = requested(device)
     if asked == "cpu":
         return "cpu"
     trouble = gpu_trouble()
@@ -48,22 +62,18 @@ def choose(device="auto"):
         return "gpu"
     if asked == "gpu":
         raise RuntimeError(f"no GPU can be used: {trouble}")
-    if gpu_sign() or "cupy" in sys.modules or importlib.util.find_spec("cupy"):
-        warn_once(trouble)
+    if trouble.expected:
+        warn_once(str(trouble))
     return "cpu"
 
 
+@functools.cache  # once for each trouble; an own warning for each cell of a notebook would be Python's way
 def warn_once(trouble):
-    """Say the first time why the CPU has to be taken, at the line outside of this package that needed a device."""
-    if not choose.warned:
-        choose.warned = True
-        level, frame = 1, sys._getframe()
-        while frame.f_globals.get("__name__", "").startswith("petcourse."):
-            level, frame = level + 1, frame.f_back
-        warnings.warn(f"computing on the CPU: {trouble} (PETCOURSE_DEVICE=cpu: no warning)", stacklevel=level)
-
-
-choose.warned = False
+    """Say why the CPU has to be taken, at the line outside of this package that needed a device."""
+    level, frame = 1, sys._getframe()
+    while frame.f_globals.get("__name__", "").startswith("petcourse."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(f"computing on the CPU: {trouble} (PETCOURSE_DEVICE=cpu: no warning)", stacklevel=level)
 
 
 def array_module(device="auto"):
@@ -105,60 +115,38 @@ def as_numpy(x):
 
 
 def require_array(x, what, xp=None):
-    """Refuse what is no plain array, or is on the wrong device, before something obscure is said.
+    """Refuse what is no plain array, or not one of ``xp`` (``numpy`` or ``cupy``; None: either), with a TypeError.
 
-    Parameters
-    ----------
-    x : array
-    what : str
-        How error messages call it.
-    xp : module, optional
-        ``numpy`` or ``cupy``: what it must be of. By default either.
-
-    Raises
-    ------
-    TypeError
-        With what was given, and how to copy it: nothing is copied unasked.
+    It says what was given and how to copy it: nothing is copied unasked. ``what`` is how it calls the array.
     """
-    found = module_of(x)
-    if found is None:
-        wanted = "CuPy" if xp is not None and xp is not np else "NumPy"
-        how = "cupy.asarray" if wanted == "CuPy" else "np.asarray or fill it"
-        raise TypeError(f"{what} is of type {type(x).__name__} and a {wanted} array is wanted: use {how}.")
-    if xp is not None and found is not xp:
-        if found is np:
+    module = module_of(x)
+    if module is None:
+        library, copy = ("NumPy", "np.asarray or fill it") if xp in (None, np) else ("CuPy", "cupy.asarray")
+        raise TypeError(f"{what} is of type {type(x).__name__} and a {library} array is wanted: use {copy}.")
+    if xp not in (None, module):
+        if module is np:
             raise TypeError(f"{what} is a NumPy array and a CuPy array is wanted, on the GPU: pass cupy.asarray(x).")
         raise TypeError(f"{what} is a CuPy array and a NumPy array is wanted, on the CPU: pass cupy.asnumpy(x).")
 
 
 def require_memory(needed, what, xp=np):
-    """Refuse work that does not fit into the free memory, before anything is allocated.
+    """Refuse to make ``what``, of that many bytes, with a MemoryError if they are not free, before any are allocated.
 
-    Parameters
-    ----------
-    needed : int
-        Bytes.
-    what : str
-        What is about to be made.
-    xp : module
-        ``numpy`` for the computer's memory, ``cupy`` for the GPU's.
-
-    Raises
-    ------
-    MemoryError
-        With what is needed, what is free and what to do.
+    The memory is the computer's for ``numpy``, and the GPU's for ``cupy``.
     """
-    free, gpu = free_bytes(xp), xp is not None and xp is not np
+    free = free_bytes(xp)
     if needed > free:
+        place, others = "", "notebooks"
+        if xp not in (None, np):
+            place, others = " on the GPU", "programs that use it (nvidia-smi lists them)"
         raise MemoryError(
-            f"{what} needs {needed / 2**20:.0f} MiB and {free / 2**20:.0f} MiB are free{' on the GPU' * gpu}: close other "
-            f"{'programs that use it (nvidia-smi lists them)' if gpu else 'notebooks'} or take a shorter scanner, such as "
-            "Scanner.mmr(rings=16)."
+            f"{what} needs {needed / 2**20:.0f} MiB and {free / 2**20:.0f} MiB are free{place}: close other {others} "
+            "or take a shorter scanner, such as Scanner.mmr(rings=16)."
         )
 
 
 def free_bytes(xp):
     """Free memory of the computer (``numpy``) or of the GPU (``cupy``), with what CuPy holds in store, in bytes."""
-    if xp is None or xp is np:
+    if xp in (None, np):
         return memory()[1]
     return xp.cuda.runtime.memGetInfo()[0] + xp.get_default_memory_pool().free_bytes()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-PROC, CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
+ROOT = Path("/")  # all that is read of the system lies below it
 
 
 def read(path):
@@ -15,11 +15,12 @@ def read(path):
 
 
 def system():
-    """Return the operating system as the report names it: WSL and containers get their drivers from outside."""
+    """Name of the operating system: WSL and containers, which get their drivers from outside, are told apart."""
     release = platform.release().lower()
     if "microsoft" in release:
         return "Linux in WSL2" if "wsl2" in release or "microsoft-standard" in release else "Linux in WSL1"
-    if platform.system() == "Linux" and any(map(os.path.exists, ("/.dockerenv", "/run/.containerenv"))):
+    marks = (ROOT / ".dockerenv", ROOT / "run/.containerenv", ROOT / "var/run/secrets/kubernetes.io")
+    if platform.system() == "Linux" and any(mark.exists() for mark in marks):
         return "Linux in a container"
     return {"Darwin": "macOS"}.get(platform.system(), platform.system())
 
@@ -28,17 +29,16 @@ def available_cores():
     """Number of processor cores that this process may keep busy: no more than its container has a share of."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     for group in control_groups("cpu"):
-        quota, period = (read(group / "cpu.max") or "max 1").split()  # cgroup v2, and below v1
-        if quota == "max":
-            quota, period = read(group / "cpu.cfs_quota_us") or "-1", read(group / "cpu.cfs_period_us") or "1"
-        if int(quota) > 0:
+        version1 = f"{read(group / 'cpu.cfs_quota_us') or -1} {read(group / 'cpu.cfs_period_us')}"
+        quota, period = (read(group / "cpu.max") or version1).split()
+        if quota not in ("max", "-1"):
             cores = min(cores, max(1, int(quota) // int(period)))
     return cores
 
 
 def processor():
     """Name of the processor, as far as the system tells it."""
-    table = Path("/proc/cpuinfo")
+    table = ROOT / "proc/cpuinfo"
     rows = table.read_text().splitlines() if table.exists() else []
     names = [row.partition(":")[2].strip() for row in rows if row.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
@@ -68,11 +68,12 @@ def memory():
 def control_groups(controller):
     """Folders where Linux keeps the limits of this process: of its container, service or user, the innermost first."""
     folders = []
-    for line in (read(PROC / "self/cgroup") or "").splitlines():
+    for line in (read(ROOT / "proc/self/cgroup") or "").splitlines():
         _, controllers, name = line.split(":", 2)
         if controllers and controller not in controllers.split(","):
             continue
-        root = CGROUP / controller if controllers else CGROUP  # v1 has a tree for each controller, v2 one for all
+        tree = controller if controllers else ""  # v1 has one for each controller, v2 one for all
+        root = ROOT / "sys/fs/cgroup" / tree
         inside = root / name.lstrip("/")  # in a container the outer part may be missing: then its root is its group
         folders += [folder for folder in (inside, *inside.parents) if folder.is_relative_to(root)]
     return folders

@@ -1,11 +1,10 @@
 """X: line integrals over every line of response of a scanner."""
 
 import numbers
-import os
 
 import numpy as np
 
-from petcourse.hardware.device import choose, warn_once
+from petcourse.hardware.device import choose, requested, warn_once
 from petcourse.scan.operator import Operator
 from petcourse.scan.rays import rays_through
 
@@ -105,7 +104,7 @@ def engine(rays, threads=None, device="auto"):
         try:
             return Kernels(rays)
         except (MemoryError, RuntimeError) as error:
-            if "gpu" in (device, os.environ.get("PETCOURSE_DEVICE")):
+            if requested(device) == "gpu":
                 raise
             warn_once(str(error).rstrip("."))
     from petcourse.scan.loops import Loops  # Numba compiles on import: not where a GPU computes

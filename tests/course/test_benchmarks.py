@@ -7,6 +7,7 @@ from test_notebooks_gpu import CopyingLoops, insert_fake
 import petcourse.scan.kernels
 from benchmarks import projectors
 from petcourse import Scanner
+from petcourse.hardware.gpu import Trouble
 
 
 def lines(monkeypatch):
@@ -34,5 +35,5 @@ def test_gpu_rows(monkeypatch):
 
 
 def test_no_gpu_no_figure(monkeypatch):
-    monkeypatch.setattr(projectors, "gpu_trouble", lambda: "nothing here: buy one")
+    monkeypatch.setattr(projectors, "gpu_trouble", lambda: Trouble("nothing here (error 1)", "buy one"))
     assert lines(monkeypatch) == "\nNo GPU could be had for this run, so nothing is said of its speed (nothing here)."

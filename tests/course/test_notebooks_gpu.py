@@ -81,7 +81,6 @@ def test_notebook_where_only_cupy_works(number, monkeypatch):
     """The projector's kernels cannot be made: it is on the CPU, and so is all that it is given."""
     insert_fake(monkeypatch).knobs.kernel_error = fake_cupy.CompileException("joseph.cu(3): error: expected a ;")
     monkeypatch.delenv("PETCOURSE_DEVICE", raising=False)
-    monkeypatch.setattr("petcourse.hardware.device.choose.warned", False)
     with pytest.warns(UserWarning, match="computing on the CPU: the GPU's kernels cannot be made"):
         names = run(number, monkeypatch)
     assert names["X"].device == "cpu"

@@ -359,7 +359,6 @@ def test_the_projector_says_which_device_it_takes(monkeypatch):
     """No GPU to be had: the CPU and one warning, or an error, with one sentence; and the CPU's result."""
     insert_fake(monkeypatch, driver=0)
     monkeypatch.delenv("PETCOURSE_DEVICE")
-    monkeypatch.setattr("petcourse.hardware.device.choose.warned", False)
     with pytest.warns(
         UserWarning, match="computing on the CPU: CuPy is installed but finds no NVIDIA driver"
     ) as caught:
@@ -390,7 +389,6 @@ def test_kernels_that_cannot_be_made(monkeypatch, fault):
     """The GPU works and the projector's kernels do not: "auto" is the CPU, with one warning, and "gpu" is an error."""
     cupy = insert_fake(monkeypatch)
     monkeypatch.delenv("PETCOURSE_DEVICE", raising=False)
-    monkeypatch.setattr("petcourse.hardware.device.choose.warned", False)
     cupy.knobs.kernel_error, message = KERNEL_ERRORS[fault]
     kind = MemoryError if fault == "memory" else RuntimeError
     with pytest.warns(UserWarning, match=f"computing on the CPU: .*{message}") as caught:

@@ -54,14 +54,15 @@ def test_operators_that_do_not_fit():
 def memory(monkeypatch, tmp_path, available, limit=None, used=0, files=0):
     """Free memory as given, and a container's limit if there is one."""
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=2**62, available=available))
-    monkeypatch.setattr(machine, "CGROUP", tmp_path)
-    monkeypatch.setattr(machine, "PROC", tmp_path)
-    (tmp_path / "self").mkdir(exist_ok=True)
-    (tmp_path / "self/cgroup").write_text("0::/\n")
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    groups = tmp_path / "sys/fs/cgroup"
+    for folder in (groups, tmp_path / "proc/self"):
+        folder.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/\n")
     if limit is not None:
-        (tmp_path / "memory.max").write_text(f"{limit}\n")
-        (tmp_path / "memory.current").write_text(f"{used}\n")
-        (tmp_path / "memory.stat").write_text(f"anon {used - files}\ninactive_file {files}\n")
+        (groups / "memory.max").write_text(f"{limit}\n")
+        (groups / "memory.current").write_text(f"{used}\n")
+        (groups / "memory.stat").write_text(f"anon {used - files}\ninactive_file {files}\n")
 
 
 def test_enough_memory(monkeypatch, tmp_path):

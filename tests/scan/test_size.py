@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from petcourse.hardware import machine as probes
+from petcourse.hardware import machine as computer
 from petcourse.scan import size
 
 GB = 10**9
@@ -17,13 +17,15 @@ GB = 10**9
 def linux(tmp_path, monkeypatch):
     """Fake 16 cores and 32 GB, 20 of them free, and make the control groups of this process from {file: contents}."""
     monkeypatch.delenv("PETCOURSE_SIZE", raising=False)
-    monkeypatch.setattr(probes, "PROC", tmp_path / "proc")
-    monkeypatch.setattr(probes, "CGROUP", tmp_path / "cgroup")
-    monkeypatch.setattr(probes.os, "sched_getaffinity", lambda process: set(range(16)), raising=False)
+    monkeypatch.setattr(computer, "ROOT", tmp_path)
+    monkeypatch.setattr(computer.os, "sched_getaffinity", lambda process: set(range(16)), raising=False)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=32 * GB, available=20 * GB))
 
     def write(own="", files=None):
-        for name, text in {"proc/self/cgroup": own, **{f"cgroup/{k}": v for k, v in (files or {}).items()}}.items():
+        for name, text in {
+            "proc/self/cgroup": own,
+            **{f"sys/fs/cgroup/{k}": v for k, v in (files or {}).items()},
+        }.items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(f"{text}\n")
 
@@ -55,16 +57,16 @@ def group(folder, kind, most, used=GB // 2, cache=GB // 10):
 )
 def test_a_containers_memory_counts(linux, own, files, total):
     linux(own, files)
-    assert probes.memory()[0] == total * GB
+    assert computer.memory()[0] == total * GB
     assert size.course_size()[0] == ("small" if total < 3.5 else "full")
 
 
 def test_free_memory_counts_file_copies_as_free(linux):
     for kind, folder, own in ((V2, "", "0::/"), (V1, "memory/", "4:memory:/")):
         linux(own, group(folder, kind, 2 * GB, used=GB, cache=GB // 2))
-        assert probes.memory() == (2 * GB, 3 * GB // 2)
+        assert computer.memory() == (2 * GB, 3 * GB // 2)
     linux()
-    assert probes.memory() == (32 * GB, 20 * GB)
+    assert computer.memory() == (32 * GB, 20 * GB)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def test_free_memory_counts_file_copies_as_free(linux):
 )
 def test_a_containers_share_of_the_cores_counts(linux, own, files, cores):
     linux(own, files)
-    assert probes.available_cores() == cores
+    assert computer.available_cores() == cores
     assert size.course_size()[0] == ("small" if cores == 1 else "full")
 
 
