@@ -3,13 +3,17 @@
 import base64
 import html
 
+import matplotlib.pyplot as plt
+from IPython.display import HTML, display
+
 from petcourse.viewer.still import as_png
 
 
 def show(figure, alt, at=None):
     """Show a Matplotlib figure in the notebook, with its alt text, and close it.
 
-    Jupyter shows a figure as a bare picture, and has no place for a text beside it; an HTML image has.
+    Jupyter shows a figure as a bare picture, and has no place for a text beside it; an HTML image has. How a figure is
+    drawn is decided before: notebooks begin with ``plt.style.use("petcourse.viewer.petcourse")``, a style file.
 
     Parameters
     ----------
@@ -24,9 +28,6 @@ def show(figure, alt, at=None):
     ValueError
         If there is no text.
     """
-    import matplotlib.pyplot as plt
-    from IPython.display import HTML, display
-
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(f"alt is {alt!r}, but a sentence is wanted that says what the figure shows: write one.")
     png = as_png(figure, scale=2)  # two pixels of the file for each of the page's

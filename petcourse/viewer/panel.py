@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from numbers import Integral
 
 import numpy as np
+from matplotlib import colormaps
 
 from petcourse.hardware.device import as_numpy
 
@@ -48,8 +49,6 @@ class Panel:
     group: int = 0
 
     def __post_init__(self):
-        from matplotlib import colormaps
-
         if not isinstance(self.cmap, str) or self.cmap not in colormaps:
             raise ValueError(f"cmaps names {self.cmap!r}, which Matplotlib does not have: try 'inferno' or 'RdBu_r'.")
 
@@ -73,8 +72,6 @@ class Panel:
 
     def entries(self, contour=None):
         """Return what the script needs to know, with the number of the contour; `volumes.js` lists the entries."""
-        from matplotlib import colormaps
-
         lowest, highest = self.extremes
         span, largest = self.vmax - self.vmin, max(abs(self.vmin), abs(self.vmax))
         integers = self.volume.dtype.kind in "biu" and self.vmin.is_integer() and self.vmax.is_integer()

@@ -5,10 +5,12 @@ table of crystals, and the script (sinogram.js) that draws lines and curves from
 """
 
 import numpy as np
+from matplotlib import style
+from matplotlib.figure import Figure
 
 from petcourse.viewer.page import Viewer, as_page, deflated
 from petcourse.viewer.panel import Panel, as_array, as_volume, for_each, with_ranges
-from petcourse.viewer.still import as_png
+from petcourse.viewer.still import STYLE, as_png
 
 GAP = (95, 104, 116)  # grey-blue is in no map of one hue after another: neither zero nor a count
 
@@ -85,11 +87,10 @@ def _plane(name, values, shape, wanted, such):
     return values
 
 
+@style.context(STYLE)
 def _picture(scanner, panels, start):
     """The still picture for where no script runs, as the bytes of a PNG."""
-    from matplotlib.figure import Figure  # not pyplot, which keeps figures and shows them
-
-    figure = Figure((10, 4), dpi=100, layout="constrained")
+    figure = Figure((10, 4))
     left, right = figure.subplots(1, 2)
     half = scanner.column_width * scanner.columns / 2
     for ax, panel, extent in zip((left, right), panels, ((-half, half, -half, half), None), strict=True):

@@ -5,21 +5,24 @@ import math
 import warnings
 
 import numpy as np
+from matplotlib import style
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure  # not pyplot, which keeps figures and shows them
+
+STYLE = "petcourse.viewer.petcourse"  # petcourse.mplstyle
 
 
+@style.context(STYLE)
 def picture(data, panels):
     """One slice of each panel, as the bytes of a PNG."""
-    from matplotlib.collections import LineCollection
-    from matplotlib.figure import Figure  # not pyplot, which keeps figures and shows them
-
     ncols, (_, dy, dx), k = data["ncols"], data["voxel"], data["at"][0]
     nrows, width = math.ceil(len(panels) / ncols), 2.6 if ncols > 2 else 3.6
     tallest = max(panel.volume.shape[2] * dy / (panel.volume.shape[3] * dx) for panel in panels)
-    figure = Figure((width * ncols, (width * min(max(tallest, 0.2), 2) + 0.3) * nrows), dpi=100, layout="constrained")
+    figure = Figure((width * ncols, (width * min(max(tallest, 0.2), 2) + 0.3) * nrows))
     for i, panel in enumerate(panels, 1):
         ax = figure.add_subplot(nrows, ncols, i)
         ax.set_axis_off()
-        ax.set_title(panel.title, parse_math=False, fontsize=10)
+        ax.set_title(panel.title, parse_math=False)
         plane = panel.volume[min(data["frame"], len(panel.volume) - 1), k].astype(float)
         image = ax.imshow(plane, panel.cmap, vmin=panel.vmin, vmax=panel.vmax, aspect=dy / dx)
         if panel.contour is not None:

@@ -15,7 +15,7 @@ from petcourse.viewer.figure import show
 @pytest.fixture
 def shown(monkeypatch):
     pages = []
-    monkeypatch.setattr("IPython.display.display", lambda page: pages.append(page.data))
+    monkeypatch.setattr("petcourse.viewer.figure.display", lambda page: pages.append(page.data))
     return pages
 
 
