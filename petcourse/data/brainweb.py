@@ -52,22 +52,11 @@ def local_subjects(folder=None):
 
 
 def load_labels(number, folder=None):
-    """Labels of a subject, as `read_labels`, from a local folder, brainweb's cache, or BrainWeb itself.
+    """Labels of a subject, as `read_labels`: from one of its `folders`, or else from BrainWeb itself.
 
-    A damaged file in the cache is replaced by a download; one in a folder that was asked for is refused.
-
-    Parameters
-    ----------
-    number : int
-        4, 5, 6, 18, 20, 38 or 41 to 54.
-    folder : path-like, optional
-        Where to look; else in PETCOURSE_BRAINWEB (an environment variable), ``~/.brainweb`` and the network.
-
-    Raises
-    ------
-    ValueError, OSError
-        If there is no such subject or its file is damaged (ValueError); if `folder` lacks it (FileNotFoundError), may
-        not be read (PermissionError), or if it cannot be downloaded (ConnectionError) or stored.
+    A damaged file in brainweb's cache is replaced by a download; one in a folder that was asked for is refused.
+    ValueError says that there is no such subject or that its file is damaged; FileNotFoundError, PermissionError,
+    ConnectionError or another OSError that `folder` lacks it or may not be read, or that it cannot be had or stored.
     """
     if isinstance(number, bool) or not isinstance(number, Real) or number not in SUMS:
         raise ValueError(

@@ -34,20 +34,10 @@ def file_name(number):
 
 
 def read_labels(path, number):
-    """Tissue labels of a raw file, after its size, SHA-256 and values have been verified.
+    """Tissue labels of a raw file, (362, 434, 362) uint8, indices into TISSUES.
 
-    A raw file stores rint(label * 4095 / 255). The brainweb package expects 16 * label and so misses labels 9 to 11
-    (its issue 18); reading labels instead of stored values repairs this.
-
-    Parameters
-    ----------
-    path, number : path-like, int
-        The file, and the subject that it should hold; ValueError says that it is not, or not wholly, that subject.
-
-    Returns
-    -------
-    labels : (362, 434, 362) uint8
-        Indices into TISSUES.
+    ValueError says that it is not, or not wholly, the subject of that number. A raw file stores rint(label * 4095 / 255).
+    The brainweb package expects 16 * label and so misses labels 9 to 11 (its issue 18); this reads them.
     """
     try:
         with gzip.open(path) as file:

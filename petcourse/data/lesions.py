@@ -15,18 +15,12 @@ class Lesion:
 
     Attributes
     ----------
-    name : str
-        Such as "hot 15 mm".
-    diameter : float
-        In mm.
-    value : float
-        What the PET image holds inside it.
+    name, diameter, value : str, float, float
+        Such as "hot 15 mm"; in mm; what the PET image holds inside.
     centre : tuple of float
         (z, y, x) in mm from the scanner's centre, y upwards as in `Scanner.axes`.
-    number : int
-        What `lesion_map` holds inside it, from 1.
-    lesion_map : uint8, the image's shape
-        The subject's own: 0, or the number of the lesion at each voxel's centre.
+    number, lesion_map : int, uint8
+        What the subject's map of lesions holds inside, from 1; and that map, of the image's shape.
     """
 
     name: str

@@ -88,9 +88,11 @@ def load_subject(number=None, scanner=None, folder=None, seed=0, texture=True, l
 
     Raises
     ------
-    ValueError, TypeError, OSError
-        As `petcourse.data.brainweb.load_labels`; if `scanner` is none or `seed` no whole number from 0 up; if the
-        scanner sees too little brain to hold the lesions.
+    ValueError, TypeError
+        If there is no such subject, or its file is damaged; if `scanner` or `seed` is none; if the scanner sees too
+        little brain to hold the lesions.
+    OSError
+        If `folder` lacks the subject or may not be read, or if BrainWeb cannot be reached or its file not be stored.
     """
     scanner = Scanner.mmr() if scanner is None else scanner
     if not isinstance(scanner, Scanner):

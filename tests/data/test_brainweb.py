@@ -40,7 +40,16 @@ CUT = GOOD[:-30]
 BAD = {"HTML": HTML, "empty": b"", "cut": CUT, "another subject": packed(labels_of(5))}
 BAD |= {"one wrong voxel": packed(labels_of(4), 1), "too few": gzip.compress(bytes(100))}
 BAD |= {"too many": gzip.compress(bytes(10**6)), "another label": packed(labels_of(4), 16)}
-bad = pytest.mark.parametrize("content", BAD.values(), ids=BAD)
+HEAD = labels_of(41)  # whose sum is not from a download: what else it holds decides
+DAMAGED = {name: (4, content, "subject_04.bin.gz") for name, content in BAD.items()} | {
+    "41: another subject": (41, packed(labels_of(42)), "SHA-256 .* was expected"),
+    "41: no label": (41, packed(HEAD, 1), "SHA-256 .* was expected"),
+    "41: zeros": (41, packed(0 * HEAD), "SHA-256 .* no head in 3 of the planes 0 to 2"),
+    "41: planes": (41, packed(HEAD * np.array([1, 0, 0, 1])[:, None, None]), "no head in 2 of the planes 0 to 2"),
+    "41: tissue": (41, packed(np.array([0, 1, 5, 3, 4, 2, *range(6, 12)])[HEAD]), "178 mL of grey matter, where 925"),
+    "41: skull": (41, packed(np.where(HEAD == 7, 0, HEAD)), "0 mL of skull"),
+}
+damaged = pytest.mark.parametrize(("number", "content", "fault"), DAMAGED.values(), ids=DAMAGED)
 
 
 @pytest.fixture(autouse=True)
@@ -201,27 +210,28 @@ def test_no_network_is_tried_once(cache, monkeypatch, firewall, silent_host):
     assert list(cache.iterdir()) == []
 
 
-@bad
-def test_a_poisoned_cache_is_replaced_or_not_used(cache, monkeypatch, content):
+@damaged
+def test_a_damaged_file_in_the_cache_is_replaced_or_not_used(cache, monkeypatch, number, content, fault):
     cache.mkdir()
-    (cache / "subject_04.bin.gz").write_bytes(content)
-    with pytest.warns(UserWarning, match="subject_04.bin.gz .* not used"), refused(ConnectionError, "subject 4"):
-        brainweb.load_labels(4)
-    with server(monkeypatch, (200, GOOD, {})), pytest.warns(UserWarning, match="will be replaced"):
-        np.testing.assert_array_equal(brainweb.load_labels(4), labels_of(4))
-    np.testing.assert_array_equal(brainweb.load_labels(4), labels_of(4))
+    (cache / labels.file_name(number)).write_bytes(content)
+    with pytest.warns(UserWarning, match=f"{fault}.* not used"), refused(ConnectionError, f"subject {number}"):
+        brainweb.load_labels(number)
+    with server(monkeypatch, (200, packed(labels_of(number)), {})), pytest.warns(UserWarning, match="will be replaced"):
+        np.testing.assert_array_equal(brainweb.load_labels(number), labels_of(number))
+    np.testing.assert_array_equal(brainweb.load_labels(number), labels_of(number))
 
 
-@bad
-@pytest.mark.parametrize("by", ["argument", "variable"])
-def test_a_poisoned_folder_is_refused_and_left_alone(tmp_path, monkeypatch, by, content):
-    path = tmp_path / "subject_04.bin.gz"
+@damaged
+def test_a_damaged_file_in_a_folder_is_refused_and_left_alone(tmp_path, monkeypatch, number, content, fault):
+    path = tmp_path / labels.file_name(number)
     path.write_bytes(content)
-    if by == "variable":
+    with server(monkeypatch, (200, packed(labels_of(number)), {})) as requests:
+        with refused(ValueError, f"{fault}.*: replace or remove"):
+            brainweb.load_labels(number, folder=tmp_path)
         monkeypatch.setenv("PETCOURSE_BRAINWEB", str(tmp_path))
-    with server(monkeypatch, (200, GOOD, {})), refused(ValueError, "subject_04.bin.gz .* replace or remove"):
-        brainweb.load_labels(4, folder=tmp_path if by == "argument" else None)
-    assert path.read_bytes() == content
+        with refused(ValueError, f"{fault}.*: replace or remove"):
+            brainweb.load_labels(number)
+    assert path.read_bytes() == content and not requests
 
 
 def test_an_unexpected_sum_of_another_subject_is_a_warning(tmp_path):
@@ -231,28 +241,6 @@ def test_an_unexpected_sum_of_another_subject_is_a_warning(tmp_path):
     digest = hashlib.sha256(gzip.decompress(packed(changed))).hexdigest()
     with pytest.warns(UserWarning, match=digest):
         np.testing.assert_array_equal(brainweb.load_labels(41, tmp_path), changed)
-
-
-HEAD = labels_of(41)
-IMPOSSIBLE = {
-    "another subject": (packed(labels_of(42)), "was expected"),
-    "no label": (packed(HEAD, 1), "was expected"),
-    "zeros": (packed(0 * HEAD), "no head in 3 of the planes 0 to 2"),
-    "planes": (packed(HEAD * np.array([1, 0, 0, 1])[:, None, None]), "no head in 2 of the planes 0 to 2"),
-    "tissue": (packed(np.array([0, 1, 5, 3, 4, 2, *range(6, 12)])[HEAD]), "178 mL of grey matter, where 925"),
-    "skull": (packed(np.where(HEAD == 7, 0, HEAD)), "0 mL of skull"),
-}
-
-
-@pytest.mark.parametrize(("content", "fault"), IMPOSSIBLE.values(), ids=IMPOSSIBLE)
-def test_what_is_no_head_is_refused_or_replaced(cache, tmp_path, monkeypatch, content, fault):
-    for place in (tmp_path, cache):
-        place.mkdir(exist_ok=True)
-        (place / "subject_41.bin.gz").write_bytes(content)
-    with refused(ValueError, f"subject_41.bin.gz has SHA-256 .*{fault}.*: replace or remove"):
-        brainweb.load_labels(41, tmp_path)
-    with server(monkeypatch, (200, packed(labels_of(41)), {})), pytest.warns(UserWarning, match="will be replaced"):
-        np.testing.assert_array_equal(brainweb.load_labels(41), labels_of(41))
 
 
 def test_where_subjects_are_looked_for(cache, tmp_path, monkeypatch):
@@ -270,20 +258,17 @@ def test_where_subjects_are_looked_for(cache, tmp_path, monkeypatch):
     np.testing.assert_array_equal(brainweb.load_labels(4), labels_of(4))
     with refused(FileNotFoundError, "lacks subject 4: choose from 6, 54"):
         brainweb.load_labels(4, argument)
+    with refused(FileNotFoundError, "folder is .*which holds no BrainWeb subject"):
+        brainweb.load_labels(4, tmp_path)
+    monkeypatch.setenv("PETCOURSE_BRAINWEB", str(tmp_path / "missing"))
+    with refused(FileNotFoundError, "PETCOURSE_BRAINWEB is .*missing', which is no folder"):
+        brainweb.load_labels(4)
 
 
 @pytest.mark.parametrize("number", [0, 7, 55, -4, "04", 4.5, None])
 def test_an_unknown_subject_is_named(number):
     with refused(ValueError, f"no subject {number!r}: choose from 4, 5, 6, 18"):
         brainweb.load_labels(number)
-
-
-def test_a_folder_without_subjects_is_named(tmp_path, monkeypatch):
-    with refused(FileNotFoundError, "folder is .*which holds no BrainWeb subject"):
-        brainweb.load_labels(4, tmp_path)
-    monkeypatch.setenv("PETCOURSE_BRAINWEB", str(tmp_path / "missing"))
-    with refused(FileNotFoundError, "PETCOURSE_BRAINWEB is .*missing', which is no folder"):
-        brainweb.load_labels(4)
 
 
 def test_a_cache_that_cannot_be_made(tmp_path, monkeypatch):
