@@ -24,14 +24,14 @@ const root = document.currentScript?.closest(".pv-root") ?? document.querySelect
 class Viewer:
     """What `volshow` and `sinoshow` return: Jupyter shows it as HTML."""
 
-    def __init__(self, page, summary):
-        self._page, self._summary = page, summary
+    def __init__(self, page, alt):
+        self._page, self._alt = page, alt
 
     def _repr_html_(self):
         return self._page
 
     def __repr__(self):
-        return f"<{self._summary}, {len(self._page) / 1e6:.1f} MB>"
+        return f"<{len(self._page) / 1e6:.1f} MB: {self._alt}>"
 
 
 def page(data, panels):
@@ -39,11 +39,9 @@ def page(data, panels):
     entries, contours = described(panels)
     stacks = [(panel.volume.reshape(-1, *panel.volume.shape[2:]), panel.codes) for panel in panels]
     voxels = [{"voxels": text} for text in deflated([*stacks, *((contour, np.asarray) for contour in contours)])]
-    entries = [entry | text for entry, text in zip(entries, voxels, strict=False)]
+    entries = [entry | text for entry, text in zip(entries, voxels[: len(panels)], strict=True)]
     shown = {**data, "panels": entries, "contours": voxels[len(panels) :]}
-    frames, slices = (max(panel.volume.shape[axis] for panel in panels) for axis in (0, 1))
-    summary = f"volshow: panels={len(panels)}, slices={slices}, frames={frames}"
-    return Viewer(as_page("volumes", "show", shown, picture(data, panels)), summary)
+    return as_page("volumes", "show", shown, picture(data, panels))
 
 
 def described(panels):
@@ -59,8 +57,8 @@ def described(panels):
 
 
 def as_page(name, call, data, still):
-    """Return HTML with a picture (the bytes of a PNG) that the script `name` replaces, by calling `call(root, data)`."""
-    return _PAGE.format(
+    """Return a `Viewer`: a picture (the bytes of a PNG) that the script `name` replaces, by calling `call(root, data)`."""
+    text = _PAGE.format(
         style=style(name),
         alt=html.escape(data["alt"]),
         picture=base64.b64encode(still).decode(),
@@ -68,6 +66,7 @@ def as_page(name, call, data, still):
         call=call,
         data=json.dumps(data).replace("<", "\\u003c"),  # inside a script "</script" would end it, even between quotes
     )
+    return Viewer(text, data["alt"])
 
 
 def script(name):

@@ -4,7 +4,6 @@ import base64
 import math
 import re
 from dataclasses import dataclass, replace
-from numbers import Integral
 
 import numpy as np
 from matplotlib import colormaps
@@ -148,16 +147,9 @@ def for_each(name, value, n):
 def subtract(pair, panels):
     """Return a panel with the first minus the second of two panels, named by number or title."""
     titles = [panel.title for panel in panels]
-    pair = pair if isinstance(pair, (list, tuple)) else []
-    numbers = [titles.index(k) if isinstance(k, str) and k in titles else k for k in pair]
-    numbers = [int(k) for k in numbers if isinstance(k, Integral) and 0 <= k < len(panels)]
-    if len(pair) != 2 or len(set(numbers)) != 2:
-        raise ValueError(
-            f"difference names {len(set(numbers))} of the {len(panels)} volumes, but two different ones are wanted: "
-            "give their numbers or titles, such as difference=(0, 1)."
-        )
-    first, second = (panels[k] for k in numbers)
-    shapes, frames = [p.volume.shape for p in (first, second)], {len(first.volume), len(second.volume)}
+    first, second = (panels[titles.index(k) if isinstance(k, str) else k] for k in pair)
+    shapes = [panel.volume.shape for panel in (first, second)]
+    frames = {len(panel.volume) for panel in (first, second)}
     if shapes[0][1:] != shapes[1][1:] or first.unit != second.unit or (len(frames) > 1 and 1 not in frames):
         raise ValueError(
             f"the volumes of the difference have shapes {shapes[0]} and {shapes[1]} and units {first.unit!r} and "
@@ -168,7 +160,7 @@ def subtract(pair, panels):
     vmax = None
     if None not in ends and np.abs(change).max() > max(ends) - min(ends):
         vmax = max(ends) - min(ends)  # what is cut in the two is cut here as well
-    title = " − ".join(titles[k] or f"volume {k}" for k in numbers)
+    title = " − ".join(panel.title or panel.name for panel in (first, second))
     return Panel("the difference", change, title, first.unit, "RdBu_r", None, vmax, first.contour)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib import style
 from matplotlib.figure import Figure
 
-from petcourse.viewer.page import Viewer, as_page, deflated
+from petcourse.viewer.page import as_page, deflated
 from petcourse.viewer.panel import Panel, as_array, as_volume, for_each, with_ranges
 from petcourse.viewer.still import STYLE, as_png
 
@@ -72,8 +72,7 @@ def sinoshow(scanner, image, sinogram, units=None, cmaps="inferno", alt=None):
         "live": bins,
         "parts": [panel.entries() | {"voxels": text} for panel, text in zip(panels, voxels, strict=True)],
     }
-    page = as_page("sinogram", "showSinogram", data, _picture(scanner, panels, start))
-    return Viewer(page, f"sinoshow: image {image.shape}, sinogram {live.shape}")
+    return as_page("sinogram", "showSinogram", data, _picture(scanner, panels, start))
 
 
 def _plane(name, values, shape, wanted, such):
@@ -87,7 +86,7 @@ def _plane(name, values, shape, wanted, such):
     return values
 
 
-@style.context(STYLE)
+@style.context(STYLE, after_reset=True)
 def _picture(scanner, panels, start):
     """The still picture for where no script runs, as the bytes of a PNG."""
     figure = Figure((10, 4))

@@ -9,10 +9,10 @@ from matplotlib import style
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure  # not pyplot, which keeps figures and shows them
 
-STYLE = "petcourse.viewer.petcourse"  # petcourse.mplstyle
+STYLE = "petcourse.viewer.petcourse"  # petcourse.mplstyle, and nothing of what the notebook has set
 
 
-@style.context(STYLE)
+@style.context(STYLE, after_reset=True)
 def picture(data, panels):
     """One slice of each panel, as the bytes of a PNG."""
     ncols, (_, dy, dx), k = data["ncols"], data["voxel"], data["at"][0]
