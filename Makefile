@@ -16,7 +16,7 @@ ifneq ($(SIZE),small)  # a folder that is deleted has it in its name
 $(error PETCOURSE_SIZE is '$(SIZE)', but full or small is wanted: change it or leave it out)
 endif
 endif
-RUN := $(SIZE)$(if $(filter-out 0 false False FALSE no No NO,$(PETCOURSE_QUICK)),-quick)
+RUN := $(SIZE)$(if $(filter-out 0 false False FALSE no No NO off Off OFF,$(PETCOURSE_QUICK)),-quick)
 EXECUTED := build/executed/$(RUN)
 COPIES := $(NOTEBOOKS:notebooks/%=$(EXECUTED)/%)
 PACKAGE := $(shell find petcourse -name __pycache__ -prune -o -type f -print)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 import time
 import warnings
 from contextlib import suppress
@@ -14,6 +15,14 @@ from petcourse.errors import first_line
 CACHE = Path("~/.brainweb")  # where the brainweb package keeps its files, too
 TIMEOUT, TRIES = (5, 30), 3  # seconds to connect and to wait for bytes: a host behind a firewall must not hang us
 PATIENCE, LIMIT_MB = 300, 20  # seconds for a file, and the most that one may take: they have 3 to 4 MB
+
+
+def cache_folder():
+    """CACHE; for a user without a home (some containers), a folder among the temporary files."""
+    try:
+        return CACHE.expanduser()
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / CACHE.name
 
 
 def is_in(folder, number):
@@ -35,14 +44,14 @@ def folders(folder=None):
         raise ValueError(f"folder is {folder!r}, but a path is wanted: name a folder of subjects, or leave it out.")
     name, asked = ("folder", folder) if folder else ("PETCOURSE_BRAINWEB", os.environ.get("PETCOURSE_BRAINWEB"))
     if not asked:
-        return [CACHE.expanduser()]
+        return [cache_folder()]
     path = Path(asked).expanduser()
     if not any(is_in(path, n) for n in SUMS):
         fault = "holds no BrainWeb subject" if path.is_dir() else "is no folder"
         raise FileNotFoundError(
             f"{name} is {str(path)!r}, which {fault}: name one with files such as {file_name(4)}, or leave it out."
         )
-    return [path] if folder else [path, CACHE.expanduser()]
+    return [path] if folder else [path, cache_folder()]
 
 
 def local_subjects(folder=None):
@@ -63,7 +72,7 @@ def load_labels(number, folder=None):
             f"BrainWeb has no subject {number!r}: choose from {', '.join(map(str, SUMS))}, or load_subject('embedded')."
         )
     number = int(number)  # 4.0 is 4
-    cache = CACHE.expanduser()
+    cache = cache_folder()
     for place in folders(folder):
         try:
             if is_in(place, number):

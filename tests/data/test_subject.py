@@ -158,6 +158,19 @@ def test_a_cache_that_may_not_be_read_falls_back_and_says_why(no_brainweb, monke
     assert f"{no_brainweb} may not be read" in capsys.readouterr().out
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="homes as on Linux and macOS")
+def test_a_user_without_a_home_has_the_embedded_phantom(tmp_path, monkeypatch):
+    def nobody(uid):
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for name in ("HOME", "PETCOURSE_BRAINWEB"):
+        monkeypatch.delenv(name, raising=False)
+    assert load_subject(scanner=Scanner.mmr(2)).number == "embedded"
+    assert brainweb.cache_folder() == tmp_path / ".brainweb"
+
+
 @pytest.mark.parametrize("content", [b"", b"version https://git-lfs.github.com/spec/v1", EMBEDDED.read_bytes()[:-99]])
 def test_a_damaged_embedded_phantom_is_named(tmp_path, monkeypatch, content):
     path = tmp_path / "labels.npz"
@@ -218,31 +231,30 @@ def test_a_coarse_scanner_holds_as_much(plain):
 def test_lesions_are_where_and_what_they_say(plain, seed):
     scanner = Scanner.mmr()
     head = load_subject("embedded", texture=False, seed=seed)
-    z, y, x = scanner.axes()
-    assert [lesion.name for lesion in head.lesions] == [
-        "cold 20 mm", "hot 15 mm", "hot 10 mm", "hot 8 mm", "cold 7 mm", "hot 5 mm"
-    ]  # fmt: skip
-    union = np.zeros(head.pet.shape, int)
+    names = ["cold 20 mm", "hot 15 mm", "hot 10 mm", "hot 8 mm", "cold 7 mm", "hot 5 mm"]
+    assert [lesion.name for lesion in head.lesions] == names
+    union = np.zeros(head.pet.shape, np.uint8)
     for lesion in head.lesions:
-        cz, cy, cx = lesion.centre
-        distance = np.sqrt(((z - cz) ** 2)[:, None, None] + ((y - cy) ** 2)[:, None] + (x - cx) ** 2)
-        np.testing.assert_array_equal(lesion.mask, distance <= lesion.diameter / 2)
-        assert np.isin(plain.labels[lesion.mask], (2, 3)).all()
-        core, half = distance < lesion.diameter / 2 - 1.8, np.sqrt(3) * 2.1 / 2
-        np.testing.assert_allclose(head.pet[core], lesion.value, rtol=1e-6)
+        offsets = [axis - centre for axis, centre in zip(scanner.axes(), lesion.centre, strict=True)]
+        around = tuple(slice(abs(d).argmin() - 8, abs(d).argmin() + 9) for d in offsets)  # 16 mm at least
+        z, y, x = (d[part] for d, part in zip(offsets, around, strict=True))
+        distance = np.sqrt((z**2)[:, None, None] + (y**2)[:, None] + x**2)
+        pet, background, mask = head.pet[around], plain.pet[around], lesion.mask
+        np.testing.assert_array_equal(mask[around], distance <= lesion.diameter / 2)
+        assert mask.sum() == mask[around].sum()
+        assert np.isin(plain.labels[mask], (2, 3)).all()
+        np.testing.assert_allclose(pet[distance < lesion.diameter / 2 - 1.8], lesion.value, rtol=1e-6)
         # What the lesion adds is its contrast times its volume, edge voxels included.
-        near = distance < lesion.diameter / 2 + half
-        background = plain.pet[near]
-        share = (head.pet[near] - background) / (lesion.value - background)
+        near = distance < lesion.diameter / 2 + np.sqrt(3) * 2.1 / 2
+        share = (pet[near] - background[near]) / (lesion.value - background[near])
         assert share.min() > -1e-5
         volume = share.sum(dtype=float) * np.prod(scanner.voxel)
         assert volume == pytest.approx(np.pi / 6 * lesion.diameter**3, rel=0.03)
-        union += near
+        union[around] += near
     assert union.max() == 1  # no two overlap
     np.testing.assert_array_equal(head.pet[union == 0], plain.pet[union == 0])
     planes = {round(lesion.centre[0] / scanner.voxel[0]) for lesion in head.lesions}
-    assert len(planes) == 6
-    assert max(planes) - min(planes) > 20
+    assert len(planes) == 6 and max(planes) - min(planes) > 20
     for name in ("mu", "t1", "t2"):
         np.testing.assert_array_equal(getattr(head, name), getattr(plain, name))
 
