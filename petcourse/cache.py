@@ -1,7 +1,9 @@
 """The results that one notebook hands to the next, kept on disk under the name of what made them."""
 
+import ast
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -16,6 +18,9 @@ from pathlib import Path
 import numpy as np
 
 import petcourse
+from petcourse.errors import first_line
+
+COMPUTES = ("scan", "data", "reconstruction")  # the folders whose code decides what is computed
 
 
 def cache_folder():
@@ -32,12 +37,13 @@ def cached(name, make, **made_by):
     Parameters
     ----------
     name : str
-        What is stored, for example ``"mlem"``: letters, digits, ``-`` and ``_``. The file's name starts with it.
+        What is stored, for example ``"mlem"``. The file's name starts with it.
     make : callable
         Called without arguments if nothing valid is stored; returns a dict of NumPy arrays.
     **made_by
         All that the result depends on (scanner, subject, seed, counts): numbers (NumPy's too), strings, lists,
-        dicts and dataclasses. Another value of any of these, or another version of petcourse, is another entry.
+        dicts and dataclasses. Another value of any of these, another version of petcourse, or other code in the
+        folders that compute (comments and docstrings do not count) is another entry.
 
     Returns
     -------
@@ -46,10 +52,8 @@ def cached(name, make, **made_by):
 
     Raises
     ------
-    ValueError
-        If `name` cannot be the start of a file's name.
     TypeError
-        If `made_by` is not plain data, or `make` does not return a dict of plain arrays.
+        If `made_by` is not plain data.
 
     Warns
     -----
@@ -57,58 +61,90 @@ def cached(name, make, **made_by):
         If a damaged file was found, which is then made anew, or if the result, returned all the same, could not
         be stored.
     """
-    if not isinstance(name, str) or not re.fullmatch(r"[\w-]+", name, re.ASCII):
-        raise ValueError(f"The cache name {name!r} must consist of letters, digits, '-' and '_' only: rename it.")
-    key = _key({"name": name, "petcourse": petcourse.__version__, **made_by})
-    path = cache_folder() / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz"
-    try:
-        return _read(path, key)
-    except (FileNotFoundError, NotADirectoryError):
-        pass  # the ordinary first run; a folder that cannot be is named below, when it is written
-    except Exception as error:  # noqa: BLE001  whatever damage makes zipfile or NumPy raise, it is named
-        text = f"The stored result {path} cannot be used ({_sentence(error)}): it is computed anew."
-        warnings.warn(text, RuntimeWarning, stacklevel=2)
-    arrays = make()
-    if not isinstance(arrays, dict):
-        raise TypeError(f"make() of {name!r} returned {type(arrays).__name__}: let it return a dict of NumPy arrays.")
-    arrays = {str(k): np.asarray(v) for k, v in arrays.items()}
-    if any(v.dtype.hasobject for v in arrays.values()):
-        raise TypeError(f"make() of {name!r} returned Python objects: let it return arrays of numbers.")
-    try:
-        _write(path, key, arrays)
-    except OSError as error:
-        text = (
-            f"The result {name!r} is not kept, since {path.parent} cannot be written ({_sentence(error)}): "
-            "make room there, or let the environment variable PETCOURSE_CACHE name another folder."
-        )
-        warnings.warn(text, RuntimeWarning, stacklevel=2)
+    path, key = entry(name, code=code_hash(*COMPUTES), **made_by)
+    arrays = read(path, key)
+    if arrays is None:
+        arrays = {k: np.asarray(v) for k, v in make().items()}
+        write(path, key, arrays)
     return arrays
 
 
-def _key(made_by):
-    """The key as text; a dataclass (the scanner) stands there as its class and fields."""
-
-    def plain(value):
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return {type(value).__name__: dataclasses.asdict(value)}
-        if isinstance(value, np.generic):
-            return value.item()
-        raise TypeError(f"it holds {type(value).__name__}")
-
-    for name, value in made_by.items():
-        try:
-            json.dumps(value, sort_keys=True, default=plain)
-        except (TypeError, ValueError) as error:
-            text = f"{name} must be plain data ({error}): give numbers, strings, lists or dicts."
-            raise TypeError(text) from None
-    return json.dumps(made_by, sort_keys=True, default=plain)
+def entry(name, **made_by):
+    """The file in which a result is kept, and the key that is written into it: `made_by` as text."""
+    key = _text({"name": name, "petcourse": petcourse.__version__, **made_by})
+    return cache_folder() / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz", key
 
 
-def _sentence(error):
-    return getattr(error, "strerror", None) or str(error).rstrip(".") or type(error).__name__
+def read(path, key):
+    """Return the arrays written under a key, or None if there are none; what cannot be used is warned of."""
+    try:
+        return _load(path, key)
+    except (FileNotFoundError, NotADirectoryError):
+        return None  # the ordinary first run; a folder that cannot be is named when it is written to
+    except Exception as error:  # noqa: BLE001  whatever damage makes zipfile or NumPy raise, it is named
+        text = f"The stored result {path} cannot be used ({first_line(error)}): it is computed anew."
+        warnings.warn(text, RuntimeWarning, stacklevel=3)
+        return None
 
 
-def _read(path, key):
+def write(path, key, arrays):
+    """Keep a dict of arrays under a key; if that cannot be, a warning says so, and nothing else happens."""
+    try:
+        _store(path, key, arrays)
+    except OSError as error:
+        text = (
+            f"The result {path.name} is not kept, since {path.parent} cannot be written ({first_line(error)}): "
+            "make room there, or let the environment variable PETCOURSE_CACHE name another folder."
+        )
+        warnings.warn(text, RuntimeWarning, stacklevel=3)
+
+
+@functools.cache
+def code_hash(*places):
+    """Hash of the source in files and folders of petcourse, without what changes no number: comments, docstrings, errors."""
+    total = hashlib.sha256()
+    for place in (Path(__file__).parent / place for place in places):
+        for path in sorted(place.glob("*.*")) if place.is_dir() else [place]:
+            if path.suffix in (".py", ".cu") and path.name != "__init__.py":
+                source = path.read_text(encoding="utf-8")
+                total.update(path.name.encode() + (_python if path.suffix == ".py" else _cuda)(source).encode())
+    return total.hexdigest()[:12]
+
+
+def _python(source):
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise):
+            node.exc = node.cause = None
+        if isinstance(getattr(node, "body", None), list):
+            node.body = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    return ast.dump(tree)
+
+
+def _cuda(source):
+    return " ".join(re.sub(r"//.*|/\*[\s\S]*?\*/", "", source).split())
+
+
+def _text(value):
+    """Plain data as text, other text for other data; a dataclass (the scanner) stands there as its class and fields."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return f"{type(value).__module__}.{type(value).__qualname__}{_text(fields)}"
+    if isinstance(value, np.generic):
+        value = value.item()
+    if type(value) is dict:
+        return "{" + ", ".join(sorted(f"{_text(k)}: {_text(v)}" for k, v in value.items())) + "}"
+    if type(value) in (list, tuple):
+        return "[" + ", ".join(map(_text, value)) + "]"
+    if value is None or type(value) in (bool, int, float, str):
+        return repr(value)
+    raise TypeError(
+        f"What a result was made by holds {type(value).__name__}, which is no plain data: "
+        "give numbers, strings, lists, dicts or dataclasses of these."
+    )
+
+
+def _load(path, key):
     """Read a file (an ordinary .npz, with the key beside the arrays); the CRC of each array is checked."""
     arrays = {}
     with zipfile.ZipFile(path) as archive:
@@ -123,7 +159,7 @@ def _read(path, key):
     return arrays
 
 
-def _write(path, key, arrays):
+def _store(path, key, arrays):
     """Write beside the final name and rename, so that nobody ever reads half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob("*.npz.tmp"):  # by a writer that was killed; a living one touches its file
@@ -133,9 +169,10 @@ def _write(path, key, arrays):
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".npz.tmp")
     try:
         with os.fdopen(handle, "wb") as file:
-            with zipfile.ZipFile(file, "w") as archive:  # stored, not deflated: noise does not compress
+            with zipfile.ZipFile(file, "w", compresslevel=1) as archive:
                 archive.writestr("made_by.json", json.dumps([key, list(arrays)]))
-                for name, array in arrays.items():
+                for name, array in arrays.items():  # counts shrink to a third, in seconds; noise does not compress
+                    archive.compression = zipfile.ZIP_DEFLATED if array.dtype.kind in "iu" else zipfile.ZIP_STORED
                     with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                         np.lib.format.write_array(member, array, allow_pickle=False)
             file.flush()

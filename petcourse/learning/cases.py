@@ -1,19 +1,13 @@
 """A case: one head with its scan, cut to what a network sees and is judged by."""
 
+import contextlib
 import numbers
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from tqdm.auto import tqdm
 
-from petcourse.cache import cached
-from petcourse.hardware.device import as_numpy
-from petcourse.reconstruction.em import mlem
-from petcourse.reconstruction.protocol import BLUR, MODEL, RANDOMS
-from petcourse.scan.attenuation import Attenuation, attenuation_factors
-from petcourse.scan.psf import PSF
-from petcourse.scan.simulation import made_of, simulate
+from petcourse.reconstruction.protocol import iterates, middle
 
 
 def as_slices(*volumes, size=128):
@@ -41,8 +35,7 @@ def as_slices(*volumes, size=128):
             f"volumes of shape {sorted(shapes)} cannot become slices of {size} x {size}: "
             "give volumes of one subject, and a size that fits into them."
         )
-    y, x = ((n - size) // 2 for n in volumes[0].shape[1:])
-    return np.stack([v[:, y : y + size, x : x + size] for v in volumes], axis=-1)
+    return np.stack([middle(v, size) for v in volumes], axis=-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +77,43 @@ class Case:
         return (self.labels == 2) | (self.labels == 3)
 
 
-def make_case(subject, X, iterations=(11,), counts=1e8, seed=0, size=112):
-    """Scan and reconstruct a subject as `reconstruct` does, and keep only what learning needs, also in the cache.
+def cut(subject, size=112):
+    """Cut a head to the square that networks see; all that is scanned lies in it, so `make_case` needs no more.
+
+    Of the whole grid's images, a quarter of a gigabyte, nothing is left once the caller has let go of them:
+    ``make_case(cut(load_subject(4)), X)`` reconstructs without them.
 
     Parameters
     ----------
     subject : Subject
+    size : int
+        Voxels along y and x that are kept; a BrainWeb head fits into 104.
+
+    Returns
+    -------
+    subject : Subject
+        Its images are (z, size, size).
+
+    Raises
+    ------
+    ValueError
+        If the head does not fit into the square, or the square into the grid.
+    """
+    names = ("pet", "mu", "t1", "t2", "labels", "lesion_map")
+    images = {name: as_slices(getattr(subject, name), size=size)[..., 0] for name in names}
+    if any(np.count_nonzero(images[n]) < np.count_nonzero(getattr(subject, n)) for n in ("pet", "mu", "labels")):
+        raise ValueError(f"{subject.name} reaches out of a square of {size} voxels: take a larger size, such as 112.")
+    lesions = tuple(replace(lesion, lesion_map=images["lesion_map"]) for lesion in subject.lesions)
+    return replace(subject, **images, lesions=lesions)
+
+
+def make_case(subject, X, iterations=(11,), counts=1e8, seed=0):
+    """Scan and reconstruct a subject as `petcourse.reconstruct` does, and keep what learning needs, also in the cache.
+
+    Parameters
+    ----------
+    subject : Subject
+        As `cut` gives it.
     X : Projector
         Of the scanner on whose grid the subject lies.
     iterations : int or tuple of int
@@ -98,8 +122,6 @@ def make_case(subject, X, iterations=(11,), counts=1e8, seed=0, size=112):
         Trues in the sinogram. The images are multiplied with 1e8 / counts, as a scanner divides by the time.
     seed : int
         Of the Poisson noise.
-    size : int
-        Voxels along y and x that are kept; a BrainWeb head fits into 104.
 
     Returns
     -------
@@ -108,40 +130,20 @@ def make_case(subject, X, iterations=(11,), counts=1e8, seed=0, size=112):
     Raises
     ------
     ValueError
-        If the head does not fit into the square, `iterations` holds no numbers from 1, or as `simulate`, `mlem` and
-        `as_slices`.
+        As `petcourse.reconstruction.iterates`.
     """
     iterations = (iterations,) if isinstance(iterations, numbers.Integral) else tuple(iterations)
-    if not iterations or not all(isinstance(k, numbers.Integral) and k >= 1 for k in iterations):
-        raise ValueError(
-            f"iterations is {iterations} and numbers from 1 are wanted: give those to keep, such as (11,)."
-        )
-    settings = {"fwhm": BLUR, "model": MODEL, "randoms": RANDOMS, "counts": counts, "seed": seed, "size": size}
-    made_by = made_of(subject, X, iterations=iterations, **settings)
-
-    def cut(volume):
-        return as_slices(volume, size=size)[..., 0]
-
-    pet, t1, labels, lesion_map = map(cut, (subject.pet, subject.t1, subject.labels, subject.lesion_map))
-    if np.count_nonzero(labels) < np.count_nonzero(subject.labels):
-        raise ValueError(f"{subject.name} reaches out of a square of {size} voxels: take a larger size, such as 112.")
-    name, lesions = subject.name, tuple(lesion.name for lesion in subject.lesions)
-    whole = [subject.mu, subject.pet]
-    del subject  # unless the caller keeps it: a quarter of a gigabyte that MLEM may need
-
-    def make():
-        A = Attenuation(attenuation_factors(X, X.xp.asarray(whole.pop(0))))
-        P = A @ X @ PSF(X.scanner, BLUR)
-        m, r, scale = simulate(P, X.xp.asarray(whole.pop()), X.scanner.live(), counts, RANDOMS, seed)
-        steps = mlem(A @ X @ PSF(X.scanner, MODEL), m, r, max(iterations))
-        bar = tqdm(steps, total=max(iterations), desc=name, unit="iteration", leave=False)
-        # enumerate outside: it keeps the last image, and a bar in a notebook is not freed at once
-        kept = {str(k): cut(as_numpy(theta)) for k, (theta, _) in enumerate(bar, 1) if k in iterations}
-        unit = np.float32(1e8 / counts)
-        return {k: unit * image for k, image in kept.items()} | {"scale": unit * np.float32(scale)}
-
-    kept = cached("case", make, **made_by)
-    return Case(name, {k: kept[str(k)] for k in iterations}, pet * kept["scale"], t1, labels, lesion_map, lesions)
+    images, scale = iterates(subject, X, iterations, counts, seed)
+    unit = np.float32(1e8 / counts)
+    return Case(
+        name=subject.name,
+        mlem={k: unit * image for k, image in images.items()},
+        truth=subject.pet * (unit * scale),
+        t1=subject.t1,
+        labels=subject.labels,
+        lesion_map=subject.lesion_map,
+        lesions=tuple(lesion.name for lesion in subject.lesions),
+    )
 
 
 def split(subjects, unseen):
@@ -164,7 +166,7 @@ def split(subjects, unseen):
         If a subject is there twice, or none would be left to learn from or to test on.
     """
     subjects = list(subjects)
-    names = [re.sub(r"\b0+(?=\d)", "", str(s)) for s in subjects]  # "virtual 01" is "virtual 1", and "4" is 4
+    names = [_spelling(subject) for subject in subjects]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(
@@ -176,6 +178,15 @@ def split(subjects, unseen):
             "give at least one more than those to test on, for example virtual ones such as 'virtual 1'."
         )
     return subjects[:-unseen], subjects[-unseen:]
+
+
+def _spelling(subject):
+    """One spelling for all that `load_subject` takes for one head: 4, 4.0, "04"; "virtual 01"."""
+    if subject is None or not isinstance(subject, numbers.Real | str):
+        raise ValueError(f"{subject!r} names no head, whichever it may stand for: give a number or a name.")
+    with contextlib.suppress(ValueError):  # a name that is no number
+        return f"{float(subject):g}"
+    return re.sub(r"\d+", lambda digits: str(int(digits[0])), subject.strip())
 
 
 def examples(cases, iteration=11, mr=False):
@@ -200,9 +211,9 @@ def examples(cases, iteration=11, mr=False):
         If there is no case, or one without that iteration or of another size.
     """
     if not cases or any(iteration not in c.mlem or c.truth.shape[1:] != cases[0].truth.shape[1:] for c in cases):
-        text = f"{len(cases)} cases were given to take iteration {iteration} from"
         raise ValueError(
-            f"{text}: give at least one, all of one size and made by make_case(..., iterations=({iteration},))."
+            f"{len(cases)} cases were given to take iteration {iteration} from: give at least one, all of one size and "
+            f"made by make_case(..., iterations=({iteration},))."
         )
     inputs = [np.stack([c.mlem[iteration], c.t1][: 1 + mr], axis=-1) for c in cases]
     return np.concatenate(inputs), np.concatenate([c.truth[..., None] for c in cases])

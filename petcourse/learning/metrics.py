@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from petcourse.hardware.device import require_array
+
 
 def nrmse(image, truth, where):
     """Root mean square error over the root mean square of the truth.
@@ -153,7 +155,16 @@ def noise(images, where):
     return float(np.sqrt(values.var(axis=0, ddof=1).mean()) / values.mean())
 
 
+def require_real(values, what):
+    """Refuse what is no plain array of real numbers: a mask, or an imaginary part, would be dropped in silence."""
+    require_array(values, what, np)
+    if np.iscomplexobj(values):
+        raise TypeError(f"{what} is complex and real numbers are wanted: take the magnitude, np.abs, if that is meant.")
+
+
 def _values(image, truth, where):
+    for values, what in ((image, "the image"), (truth, "the truth"), (where, "the mask")):
+        require_real(values, what)
     if image.shape != truth.shape or image.shape != where.shape:
         shapes = f"{image.shape}, {truth.shape} and {where.shape}"
         raise ValueError(

@@ -1,13 +1,12 @@
 """A seeded training that survives a killed kernel."""
 
 import hashlib
-import os
-import zipfile
-from pathlib import Path
 
 import numpy as np
 
+from petcourse.cache import code_hash, entry, read, write
 from petcourse.learning.backend import load_keras
+from petcourse.learning.metrics import require_real
 
 
 class DeadNetwork(ValueError):
@@ -21,15 +20,16 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
     ----------
     model : keras.Model
         Compiled; changed in place.
-    inputs, targets : array_like, float32
+    inputs, targets : array of float32
         (slice, y, x, channel), as the model takes and gives them.
     epochs : int
         In all, those of the checkpoint included.
-    validation : (array_like, array_like), optional
+    validation : (array, array), optional
         Inputs and targets on which the loss is computed after each epoch.
-    checkpoint : str or Path, optional
-        An ``.npz`` file, replaced after each epoch (weights, state of the optimiser, history): a killed process
-        loses the epoch it was in, and the next call goes on to the same numbers.
+    checkpoint : str, optional
+        Name under which the training is kept in the cache (see `petcourse.cached`) after each epoch: weights, state of
+        the optimiser, history. A killed process loses the epoch it was in, and the next call with the same model,
+        optimiser, data, seed and batch size goes on to the same numbers.
     seed : int
         Of the order of the slices: epoch k takes them as ``default_rng([seed, k])`` permutes them.
     batch_size : int
@@ -45,10 +45,13 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
     Raises
     ------
     ValueError
-        If shapes do not agree, a value or the loss is not finite, or the checkpoint is damaged, of another training
-        or longer than `epochs`; the file is left as it is. DeadNetwork, a ValueError too, if all outputs are zero.
-    OSError
-        If the checkpoint cannot be written, before the first epoch.
+        If shapes do not agree, a value or the loss is not finite, or the checkpoint has more than `epochs`. DeadNetwork,
+        a ValueError too, if all outputs are zero.
+
+    Warns
+    -----
+    RuntimeWarning
+        If the checkpoint is damaged, and so the training starts anew, or cannot be written.
     """
     keras = load_keras()
     from tqdm.keras import TqdmCallback  # imports Keras itself, hence the order
@@ -59,25 +62,18 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
     if epochs < 1 or batch_size < 1:
         raise ValueError(f"epochs={epochs} and batch_size={batch_size} must both be at least 1.")
     history = {name: [] for name in ("loss", "val_loss")[: len(pairs)]}
-    of_zero = np.mean(np.square(pairs[0][1], dtype=np.float64)) or np.nan  # the loss of an empty image
+    empty = np.mean(np.square(pairs[0][1], dtype=np.float64))  # the loss of an empty image
     if checkpoint is not None:
-        model.optimizer.build(model.trainable_variables)
-        state = [*model.weights, *model.optimizer.variables]
-        data = [a for pair in pairs for a in pair]
-        rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
-        settings = [keras.backend.backend(), keras.__version__, model.name, seed, batch_size, str(model.loss), rate]
-        made_by = repr(settings + [hashlib.sha256(a.tobytes()).hexdigest() for a in data])
-        if (checkpoint := Path(checkpoint)).suffix != ".npz":
-            raise ValueError(f"The checkpoint {checkpoint} must end in .npz: model.save() is what writes .keras files.")
-        if checkpoint.exists():
-            history = _restore(state, checkpoint, made_by, epochs)
-        try:
-            checkpoint.parent.mkdir(parents=True, exist_ok=True)
-            open(f"{checkpoint}.tmp", "wb").close()
-            os.remove(f"{checkpoint}.tmp")
-        except OSError as error:
-            text = f"The checkpoint {checkpoint} cannot be written ({error.strerror})"
-            raise OSError(f"{text}: name a file in a folder that you may write to.") from error
+        path, key = entry(checkpoint, **made_by(model, pairs, seed, batch_size))
+        if kept := read(path, key):
+            history = {name: kept.pop(name).tolist() for name in history}
+            if len(history["loss"]) > epochs:
+                raise ValueError(
+                    f"The training kept in {path} has {len(history['loss'])} epochs, more than {epochs}: "
+                    "give as many, or another name for the checkpoint."
+                )
+            for variable, value in zip(_state(model), kept.values(), strict=True):
+                variable.assign(value)
     bar = TqdmCallback(epochs, verbose=0, initial=len(history["loss"]))
     listeners = keras.callbacks.CallbackList([bar, *callbacks], model=model, epochs=epochs)
     model.stop_training = False
@@ -86,20 +82,14 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
     for epoch in range(len(history["loss"]), epochs):
         listeners.on_epoch_begin(epoch)
         order = np.random.default_rng([seed, epoch]).permutation(len(pairs[0][0]))
-        for name, step, (x, y) in zip(history, (model.train_on_batch, model.test_on_batch), pairs, strict=False):
-            total = 0.0
-            for i in range(0, len(x), batch_size):
-                batch = order[i : i + batch_size] if name == "loss" else slice(i, i + batch_size)
-                model.reset_metrics()  # else some versions of Keras return the mean since the last reset
-                total += float(step(x[batch], y[batch], return_dict=True)["loss"]) * len(x[batch])
-            history[name].append(total / len(x))
-        if not np.isfinite([v[-1] for v in history.values()]).all():
-            raise ValueError(f"The loss is no longer finite in epoch {epoch}: scale inputs and targets to about 1.")
-        if np.isclose(history["loss"][-1], of_zero, rtol=1e-6, atol=0):
-            text = "The network gives zero everywhere and cannot learn, for its last ReLU has no gradient there"
-            raise DeadNetwork(f"{text}: build it with another seed.")
+        history["loss"].append(_mean_loss(model, model.train_on_batch, *pairs[0], order, batch_size))
+        if validation is not None:
+            order = np.arange(len(pairs[1][0]))
+            history["val_loss"].append(_mean_loss(model, model.test_on_batch, *pairs[1], order, batch_size))
+        _require_learning(history, empty, epoch)
         if checkpoint is not None:
-            _store(state, checkpoint, made_by, history)
+            state = {f"state{i}": np.asarray(variable) for i, variable in enumerate(_state(model))}
+            write(path, key, {k: np.asarray(v) for k, v in history.items()} | state)
         listeners.on_epoch_end(epoch, {name: values[-1] for name, values in history.items()})
         if model.stop_training:
             break
@@ -107,7 +97,28 @@ def train(model, inputs, targets, epochs, validation=None, checkpoint=None, seed
     return history
 
 
+def _mean_loss(model, step, x, y, order, batch_size):
+    """Mean over the slices, taken in that order, of the loss while `step` goes through them."""
+    total = 0.0
+    for i in range(0, len(order), batch_size):
+        batch = order[i : i + batch_size]
+        model.reset_metrics()  # else some versions of Keras return the mean since the last reset
+        total += float(step(x[batch], y[batch], return_dict=True)["loss"]) * len(batch)
+    return total / len(order)
+
+
+def _require_learning(history, empty, epoch):
+    """Refuse to go on if a loss is not finite, or equals that of an empty image."""
+    if not np.isfinite([values[-1] for values in history.values()]).all():
+        raise ValueError(f"The loss is no longer finite in epoch {epoch}: scale inputs and targets to about 1.")
+    if empty > 0 and np.isclose(history["loss"][-1], empty, rtol=1e-6, atol=0):
+        text = "The network gives zero everywhere and cannot learn, for its last ReLU has no gradient there"
+        raise DeadNetwork(f"{text}: build it with another seed.")
+
+
 def _checked(model, what, inputs, targets):
+    for values in (inputs, targets):
+        require_real(values, f"a set of {what} data")
     x, y = np.asarray(inputs, np.float32), np.asarray(targets, np.float32)
     a, b = model.input_shape[1:], model.output_shape[1:]
     if (x.shape[1:], y.shape[1:]) != (a, b) or len(x) != len(y) or not len(x):
@@ -119,35 +130,22 @@ def _checked(model, what, inputs, targets):
     return x, y
 
 
-def _store(state, path, made_by, history):
-    """Write beside the final name and rename, so that a killed writer leaves the epoch before."""
-    arrays = {f"state{i}": load_keras().ops.convert_to_numpy(variable) for i, variable in enumerate(state)}
-    with open(f"{path}.tmp", "wb") as file:
-        np.savez(file, made_by=made_by, **history, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(f"{path}.tmp", path)
+def _state(model):
+    model.optimizer.build(model.trainable_variables)  # does nothing the second time
+    return [*model.weights, *model.optimizer.variables]
 
 
-def _restore(state, path, made_by, epochs):
-    """Put the checkpoint's state into the model, all or nothing, and return its history."""
-    remedy = "delete it to start anew, or name another file"
-    try:
-        with zipfile.ZipFile(path) as archive, np.load(path, allow_pickle=False) as stored:
-            if archive.testzip() is not None:
-                raise zipfile.BadZipFile("a check sum is wrong")
-            arrays = dict(stored)
-        values = [arrays[f"state{i}"] for i in range(len(state))]
-        written_by = str(arrays["made_by"])
-        history = {name: arrays[name].tolist() for name in ("loss", "val_loss") if name in arrays}
-    except Exception as error:  # whatever damage makes zipfile or NumPy raise, it is named
-        raise ValueError(f"The checkpoint {path} cannot be read ({error!r}): {remedy}.") from error
-    if [v.shape for v in values] != [tuple(v.shape) for v in state] or written_by != made_by:
-        raise ValueError(
-            f"The checkpoint {path} is of another network, data, seed, batch size, rate or Keras: {remedy}."
-        )
-    if len(history["loss"]) > epochs:
-        raise ValueError(f"The checkpoint {path} has {len(history['loss'])} epochs, more than {epochs}: {remedy}.")
-    for variable, value in zip(state, values, strict=True):
-        variable.assign(value)
-    return history
+def made_by(model, pairs, seed, batch_size):
+    """All that a training depends on but its length; layers are numbered anew, for Keras counts them since its start."""
+    keras = load_keras()
+    text = model.to_json()  # with the optimiser's settings, as compiled
+    for i, part in enumerate([model.optimizer, *model.layers]):
+        text = text.replace(f'"{part.name}"', f'"{i}"')
+    return {
+        "keras": [keras.backend.backend(), keras.__version__],
+        "code": code_hash("learning/training.py"),
+        "model": text,
+        "data": [hashlib.sha256(values).hexdigest() for pair in pairs for values in pair],
+        "seed": seed,
+        "batch_size": batch_size,
+    }

@@ -17,7 +17,7 @@ def mlem(P, m, r, iterations, theta=None):
     Parameters
     ----------
     P : Operator
-        From image to mean trues, for example ``A @ X @ H``.
+        From image to mean trues, for example ``A @ X @ H``; what it gives is overwritten, if it is not its argument.
     m : (plane, angle, bin) integer or float32
         Measured counts.
     r : float32, of the shape of m or one that broadcasts to it
@@ -41,49 +41,33 @@ def mlem(P, m, r, iterations, theta=None):
         If counts, randoms or the start are no arrays, negative, not finite or of the wrong shape, if iterations is no
         positive number, or (later) if bins counted that can see neither image nor randoms.
     MemoryError
-        If there is not enough memory for two sinograms and four images; or later, if it gives out: the images that were
-        given before are as they were, and the last one is good to go on from.
+        If there is not enough memory for two sinograms and four images. The images that were given before are as they
+        were: go on with ``theta=`` the last one.
     """
     _check(P, m, r, iterations, theta)
     require_memory(4 * (2 * np.prod(P.dimsd) + 4 * np.prod(P.dims)), "an MLEM reconstruction", module_of(m))
-    return _until_memory_gives_out(iterate(P, m, r, iterations, theta))
+    return iterate(P, m, r, iterations, theta)
 
 
 def iterate(P, m, r, iterations, theta):
     """What `mlem` does, without its checks."""
-    ones = module_of(m).ones(P.dimsd, np.float32)
-    sensitivity = P.T @ ones
-    del ones
+    xp = module_of(m)
+    sensitivity = P.T @ xp.ones(P.dimsd, np.float32)
     seen = sensitivity > 0
-    sensitivity[~seen] = 1  # where the update is 0, and stays 0
+    sensitivity = xp.where(seen, sensitivity, np.float32(1))  # unseen, the update is 0, and stays 0
     theta = seen.astype(np.float32) if theta is None else theta
     for _ in range(iterations):
-        expected = P @ theta
+        expected = P @ theta  # (plane, angle, bin)
+        if xp.may_share_memory(expected, theta):  # P gave its argument back
+            expected = expected.copy()
         expected += r
         log_likelihood = _divide(m, expected)
-        update = P.T @ expected  # which now holds m / (P @ theta + r)
+        update = P.T @ expected  # (z, y, x); expected now holds m / (P @ theta + r)
         del expected
-        update /= sensitivity
+        update = update / sensitivity
         update *= theta
         theta = update  # a new array: whoever has the one before keeps it
         yield theta, log_likelihood
-
-
-def _until_memory_gives_out(steps):
-    """The same steps, and a sentence if an iteration has no room."""
-    done = 0
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration:
-            return
-        except MemoryError as error:
-            raise MemoryError(
-                f"iteration {done + 1} had not enough memory, and the image before it is as it was: make room and go on "
-                f"with mlem(..., theta=theta). ({error})"
-            ) from error
-        done += 1
-        yield step
 
 
 def _check(P, m, r, iterations, theta):

@@ -1,5 +1,9 @@
-"""The course's way from a head to an image: scan it as the mMR would, and reconstruct it by MLEM."""
+"""The course's way from a head to images: scan it as the mMR would, and reconstruct it by MLEM, as in notebook 03."""
 
+import numbers
+from dataclasses import replace
+
+import numpy as np
 from tqdm.auto import tqdm
 
 from petcourse.cache import cached
@@ -15,7 +19,7 @@ RANDOMS = 0.3  # part of all counts
 def reconstruct(subject, X, iterations=11, counts=1e8, seed=0):
     """Scan a subject and reconstruct it by MLEM, or take the result from the cache.
 
-    The data are blurred by 4.5 mm and hold 30 % randoms; the reconstruction models 2.5 mm. That is notebook 03.
+    The data are blurred by 4.5 mm and hold 30 % randoms; the reconstruction models 2.5 mm.
 
     Parameters
     ----------
@@ -36,17 +40,65 @@ def reconstruct(subject, X, iterations=11, counts=1e8, seed=0):
     Raises
     ------
     ValueError
-        As `measure` and `mlem`.
+        As `iterates`.
     """
+    images, scale = iterates(subject, X, (iterations,), counts, seed)
+    return images[iterations], subject.pet * scale
+
+
+def iterates(subject, X, iterations, counts=1e8, seed=0):
+    """Scan a subject and keep some iterates of MLEM, also in the cache.
+
+    Parameters are those of `reconstruct`, but `iterations` is a tuple of those to keep, and the subject may be cut to
+    the middle of X's grid; the images are cut in the same way.
+
+    Returns
+    -------
+    images : dict of int to (z, y, x) float32
+        NumPy arrays.
+    scale : float32
+        Times `subject.pet`, this is what they should be.
+
+    Raises
+    ------
+    ValueError
+        If `iterations` holds no numbers from 1, or as `measure` and `mlem`.
+    """
+    if not iterations or not all(isinstance(k, numbers.Integral) and k >= 1 for k in iterations):
+        raise ValueError(
+            f"iterations is {iterations} and numbers from 1 are wanted: give those to keep, such as (11,)."
+        )
 
     def make():
-        scan = measure(subject, X, BLUR, counts, RANDOMS, seed)
-        steps = mlem(scan.A @ X @ PSF(X.scanner, MODEL), scan.m, scan.r, iterations)
-        for theta, _ in tqdm(steps, total=iterations, desc=f"MLEM, {subject.name}", unit="iteration", leave=False):
-            pass
-        return {"theta": as_numpy(theta), "truth": as_numpy(scan.truth)}
+        A, m, r, scale = _measured(subject, X, counts, seed)
+        steps = mlem(A @ X @ PSF(X.scanner, MODEL), m, r, max(iterations))
+        bar = tqdm(steps, total=max(iterations), desc=f"MLEM, {subject.name}", unit="iteration", leave=False)
+        # enumerate outside: it keeps the last image, and a bar in a notebook is not freed at once
+        kept = {str(k): middle(as_numpy(theta), size).copy() for k, (theta, _) in enumerate(bar, 1) if k in iterations}
+        return kept | {"scale": np.float32(scale)}
 
-    settings = {"fwhm": BLUR, "model": MODEL, "randoms": RANDOMS, "counts": counts, "seed": seed}
-    made_by = made_of(subject, X, iterations=iterations, **settings)
-    kept = cached("mlem", make, **made_by)
-    return kept["theta"], kept["truth"]
+    size = subject.pet.shape[-1]
+    settings = {"fwhm": BLUR, "model": MODEL, "randoms": RANDOMS, "counts": counts, "seed": seed, "size": size}
+    kept = cached("mlem", make, **made_of(subject, X, iterations=iterations, **settings))
+    return {k: kept[str(k)] for k in iterations}, np.float32(kept["scale"])
+
+
+def middle(volume, size):
+    """The square in the middle of y and x of a (z, y, x) volume: a view."""
+    y, x = ((n - size) // 2 for n in volume.shape[1:])
+    return volume[:, y : y + size, x : x + size]
+
+
+def _measured(subject, X, counts, seed):
+    """Attenuation, counts, randoms and scale: all that MLEM needs. The images on the whole grid end here."""
+
+    def on_the_grid(image):
+        whole = np.zeros(X.dims, np.float32)
+        y, x = ((n - len(image[0])) // 2 for n in whole.shape[1:])
+        whole[:, y : y + image.shape[1], x : x + image.shape[2]] = image
+        return whole
+
+    if subject.pet.shape != X.dims:
+        subject = replace(subject, pet=on_the_grid(subject.pet), mu=on_the_grid(subject.mu))
+    scan = measure(subject, X, BLUR, counts, RANDOMS, seed)
+    return scan.A, scan.m, scan.r, scan.scale

@@ -27,12 +27,15 @@ class Scan:
         Attenuation of the subject.
     truth : (z, y, x) float32
         The activity in the unit that a reconstruction of ``m`` has.
+    scale : float32
+        What the subject's activity was multiplied with.
     """
 
     m: np.ndarray  # or CuPy arrays, if the projector that measured is on the GPU
     r: np.ndarray
     A: Attenuation
     truth: np.ndarray
+    scale: np.float32
 
 
 def measure(subject, X, fwhm=4.5, counts=1e8, randoms=0.3, seed=0):
@@ -73,7 +76,8 @@ def measure(subject, X, fwhm=4.5, counts=1e8, randoms=0.3, seed=0):
 
     made_by = made_of(subject, X, fwhm=fwhm, counts=counts, randoms=randoms, seed=seed)
     kept = cached("scan", make, **made_by)
-    return Scan(X.xp.asarray(kept["m"]), X.xp.asarray(kept["r"]), A, pet * np.float32(kept["scale"]))
+    scale = np.float32(kept["scale"])
+    return Scan(X.xp.asarray(kept["m"]), X.xp.asarray(kept["r"]), A, pet * scale, scale)
 
 
 def made_of(subject, X, **settings):
@@ -119,7 +123,7 @@ def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
         If the image is negative, empty or not seen, ``counts``, ``randoms`` or ``seed`` is out of range, or ``live`` is
         not of this scanner.
     """
-    if not isinstance(seed, numbers.Integral) or seed < 0:  # None would draw other noise each time, and be kept
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:  # None would draw other noise each time, and be kept
         raise ValueError(f"the seed of the noise is {seed!r} and a whole number from 0 is wanted: give one, such as 0.")
     if not (isinstance(counts, numbers.Real) and 0 < counts <= 1e15 and 0 <= randoms < 1):
         raise ValueError(

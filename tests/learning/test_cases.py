@@ -1,34 +1,9 @@
 import numpy as np
 import pytest
 
-from petcourse import PSF, Projector, Scanner, as_slices, load_subject, measure, mlem, reconstruct
-from petcourse.learning.cases import Case, examples, make_case, split
+from petcourse import Projector, Scanner, as_slices, load_subject, reconstruct
+from petcourse.learning.cases import Case, cut, examples, make_case, split
 from petcourse.learning.metrics import nrmse
-from petcourse.reconstruction import protocol as module
-
-
-@pytest.fixture(scope="module")
-def subject():
-    return load_subject("embedded", Scanner.mmr(rings=6), lesions=False)
-
-
-def test_reconstruct_is_notebook_03(subject):
-    X = Projector(Scanner.mmr(rings=6), radius=150)
-    theta, truth = reconstruct(subject, X, iterations=2, counts=1e6, seed=3)
-    scan = measure(subject, X, fwhm=4.5, counts=1e6, randoms=0.3, seed=3)
-    *_, (by_hand, _) = mlem(scan.A @ X @ PSF(X.scanner, 2.5), scan.m, scan.r, 2)
-    np.testing.assert_array_equal(theta, by_hand)
-    np.testing.assert_array_equal(truth, scan.truth)
-
-
-def test_a_second_call_computes_nothing(subject, monkeypatch):
-    X = Projector(Scanner.mmr(rings=6), radius=150)
-    first, _ = reconstruct(subject, X, iterations=1, counts=1e6)
-    monkeypatch.setattr(module, "mlem", None)
-    again, _ = reconstruct(subject, X, iterations=1, counts=1e6)
-    np.testing.assert_array_equal(again, first)
-    with pytest.raises(TypeError):  # another seed is another entry, which would have to be computed
-        reconstruct(subject, X, iterations=1, counts=1e6, seed=1)
 
 
 def test_slices_are_the_middle_with_channels_last():
@@ -47,25 +22,19 @@ def test_slices_of_volumes_that_do_not_fit():
         as_slices(small, small[:1], size=4)
 
 
-def test_a_case_is_the_middle_of_a_reconstruction(subject):
-    X = Projector(Scanner.mmr(rings=6), radius=150)
-    case = make_case(subject, X, (1, 2), counts=1e6, seed=3)
+def test_a_case_is_the_middle_of_a_reconstruction():
+    scanner = Scanner.mmr(rings=6)
+    X, subject = Projector(scanner, radius=150), load_subject("embedded", scanner)
+    case = make_case(cut(subject), X, (1, 2), counts=1e6, seed=3)
     theta, truth = reconstruct(subject, X, iterations=2, counts=1e6, seed=3)
     for image, volume in ((case.mlem[2], 100 * theta), (case.truth, 100 * truth)):  # in the unit of 1e8 trues
         np.testing.assert_allclose(image, as_slices(volume, size=112)[..., 0], rtol=1e-5)
     np.testing.assert_array_equal(case.t1, as_slices(subject.t1, size=112)[..., 0])
     np.testing.assert_array_equal(case.head, as_slices(subject.head, size=112)[..., 0])
-    assert set(case.mlem) == {1, 2}
+    assert set(case.mlem) == {1, 2} and case.lesions == tuple(lesion.name for lesion in subject.lesions)
     assert nrmse(case.mlem[2], case.truth, case.head) < nrmse(case.mlem[1], case.truth, case.head) < 1
-
-
-def test_a_case_comes_from_the_cache_the_second_time(subject, monkeypatch):
-    X = Projector(Scanner.mmr(rings=6), radius=150)
-    first = make_case(subject, X, (1,), counts=1e6)
-    monkeypatch.setattr("petcourse.learning.cases.simulate", None)
-    np.testing.assert_array_equal(make_case(subject, X, (1,), counts=1e6).mlem[1], first.mlem[1])
-    with pytest.raises(TypeError):  # other iterations are another entry, which would have to be computed
-        make_case(subject, X, (2,), counts=1e6)
+    with pytest.raises(ValueError, match="reaches out of a square of 64"):
+        cut(subject, size=64)
 
 
 def test_a_split_keeps_heads_apart():
@@ -79,21 +48,23 @@ def test_too_few_subjects_for_a_split(unseen):
         split([4, 5, 6], unseen)
 
 
-def test_a_subject_in_both_sets():
-    for subjects in ([4, 5, 6, 5], [4, "5", 6, 5], ["05", 5]):
-        with pytest.raises(ValueError, match="Subject 5 is listed twice"):
-            split(subjects, 1)
-    with pytest.raises(ValueError, match="virtual 1 is listed twice"):
-        split(["virtual 1", "virtual 01", "virtual 10"], 1)
-
-
-def test_a_scan_that_cannot_be(subject):
-    X = Projector(Scanner.mmr(rings=6), radius=150)
-    for iterations in ((), 0, (1, 0), (1.5,)):
-        with pytest.raises(ValueError, match="numbers from 1"):
-            make_case(subject, X, iterations)
-    with pytest.raises(ValueError, match="reaches out of a square of 64"):
-        make_case(subject, X, size=64)
+@pytest.mark.parametrize(
+    ("subjects", "message"),
+    [
+        ([4, 5, 6, 5], "Subject 5 is listed twice"),
+        ([4, "5", 6, 5], "Subject 5 is listed twice"),
+        (["05", 5], "Subject 5 is listed twice"),
+        ([5, 4.0, 4], "Subject 4 is listed twice"),
+        ([" 4", "+4", 5], "Subject 4 is listed twice"),
+        (["virtual 1", "virtual 01", "virtual 10"], "virtual 1 is listed twice"),
+        ([None, "embedded"], "None names no head"),
+        ([4, (5,), 6], "names no head"),
+    ],
+    ids=repr,
+)
+def test_a_subject_in_both_sets(subjects, message):
+    with pytest.raises(ValueError, match=message):
+        split(subjects, 1)
 
 
 def made_up_case(value):

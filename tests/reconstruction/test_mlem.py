@@ -7,6 +7,7 @@ import pytest
 import reference
 
 from petcourse import PSF, Attenuation, Projector, mlem, simulate
+from petcourse.scan.operator import Operator
 
 RNG = np.random.default_rng(0)
 DIMS, DIMSD = (1, 4, 4), (2, 5, 4)
@@ -42,6 +43,22 @@ def test_equals_formula():
         assert value == pytest.approx(value64, rel=1e-5)
         assert theta.dtype == np.float32
         assert theta.shape == DIMS
+
+
+def test_an_operator_that_returns_its_argument():
+    """Neither the start nor an iterate may change under whoever holds it."""
+
+    class Same(Operator):
+        forward = back = staticmethod(lambda x: x)
+
+    same = Same(DIMSD, DIMSD, "the identity")
+    start = np.full(DIMSD, 2, np.float32)
+    found = list(mlem(same, M, R, 3, theta=start))
+    theta = start.ravel().astype(float)
+    for image, _ in found:
+        theta = theta * np.divide(M.ravel(), theta + R.ravel(), out=np.zeros(M.size), where=theta + R.ravel() > 0)
+        np.testing.assert_allclose(image.ravel(), theta, rtol=1e-5)
+    assert (start == 2).all()
 
 
 def test_toy_with_known_optimum():

@@ -22,9 +22,10 @@ from reference import ODD, ONE_RING, SMALL, difference, random
 
 import petcourse
 from petcourse import PSF, Attenuation, Projector, Scanner, attenuation_factors, measure, mlem, reconstruct, simulate
+from petcourse.data.subject import Subject
 from petcourse.hardware.device import as_numpy, free_bytes
 from petcourse.hardware.gpu import gpu_trouble
-from petcourse.learning import make_case
+from petcourse.learning import cut, make_case
 from petcourse.scan import kernels as launching
 
 SCANNERS = {
@@ -182,14 +183,12 @@ def test_what_a_network_learns_from_is_on_the_cpu(cupy, monkeypatch, tmp_path):
     """Both devices give the same NumPy arrays, each without a look into the other's cache."""
     disc = np.zeros(SMALL.image_shape, np.float32)
     disc[:, 6:14, 6:14] = 1
-    subject = SimpleNamespace(
-        name="disc", pet=disc, mu=0.01 * disc, t1=disc, labels=disc > 0, lesion_map=0 * disc, lesions=()
-    )
+    subject = Subject("disc", "disc", disc, 0.01 * disc, disc, disc, disc > 0, 0 * disc, ())
     found = []
     for device in ("gpu", "cpu"):
         monkeypatch.setenv("PETCOURSE_CACHE", str(tmp_path / device))
         X = Projector(SMALL, device=device)
-        case = make_case(subject, X, (1, 3), counts=1e5, size=8)
+        case = make_case(cut(subject, size=8), X, (1, 3), counts=1e5)
         found.append([case.mlem[1], case.mlem[3], case.truth, *reconstruct(subject, X, 2, counts=1e5)])
         assert all(type(x) is np.ndarray for x in found[-1])
     for one, other in zip(*found, strict=True):
@@ -315,7 +314,7 @@ def test_little_memory_is_enough(monkeypatch):
 
 @pytest.mark.parametrize("allocations", range(8))
 def test_memory_gives_out_in_mid_iteration(monkeypatch, allocations):
-    """Another program takes the memory: a sentence, and the last image is as it was and good to go on from."""
+    """Another program takes the memory: the last image is as it was and good to go on from."""
     cupy = insert_fake(monkeypatch)
     X = Projector(SMALL, device="gpu")
     m, r = (cupy.asarray(random(X.dimsd, seed)) for seed in (1, 2))
@@ -325,7 +324,7 @@ def test_memory_gives_out_in_mid_iteration(monkeypatch, allocations):
     theta, _ = next(steps)
     cupy.knobs.allocations = allocations
     if allocations < 6:  # the image, the sinogram; then the back projection's image, work, list of lines, and result
-        with pytest.raises(MemoryError, match=r"iteration 2 had not enough.*go on.*Out of memory allocating.*close"):
+        with pytest.raises(MemoryError, match="Out of memory allocating"):
             next(steps)
     else:
         next(steps)
