@@ -7,7 +7,6 @@ learn from, the talk's network is trained as in notebook 04, and the methods tha
 
 import argparse
 import datetime
-import hashlib
 import os
 import tempfile
 from importlib.metadata import version
@@ -16,19 +15,25 @@ from time import perf_counter
 from unittest import mock
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
-from skimage.restoration import denoise_nl_means
 from tqdm.auto import tqdm
 
 from benchmarks.projectors import machine
 from petcourse import Projector, Scanner, as_slices, load_subject, reconstruct
-from petcourse.cache import cache_folder
-from petcourse.data.brainweb import local_subjects
-from petcourse.learning.cases import examples, make_case, split
-from petcourse.learning.metrics import contrast_recovery, noise, nrmse, ssim, surroundings
-from petcourse.learning.network import unet
-from petcourse.learning.training import DeadNetwork, train
-from petcourse.scan.psf import FWHM_PER_SIGMA
+from petcourse.data import local_subjects
+from petcourse.learning import (
+    alike,
+    cut,
+    make_case,
+    noise_and_contrast,
+    nrmse,
+    scores,
+    search,
+    smooth,
+    split,
+    train,
+    train_networks,
+    unet,
+)
 
 RESULTS = Path(__file__).with_name("LEARNING.md")
 STOPS = (5, 11, 20, 40, 70)  # iterations of MLEM
@@ -97,62 +102,65 @@ def evaluation(learn, unseen, seeds, epochs):
     """Notebook 05: other heads, against methods that do not learn."""
     scanner = Scanner.mmr()
     X = Projector(scanner, radius=150)
-    tuning = make_case(load_subject(learn[0], scanner), X, STOPS)
 
-    def smooth(case, stop, width):
-        return gaussian_filter(case.mlem[stop], width / FWHM_PER_SIGMA / np.array(scanner.voxel))
+    def case(name, iterations=(11,), seed=0):
+        return make_case(cut(load_subject(name, scanner)), X, iterations, seed=seed)
 
-    def alike(case, stop, h):
-        return denoise_nl_means(case.mlem[stop], 3, 3, h * case.mlem[stop].max(), preserve_range=True)
+    def filtered(case, setting):
+        return smooth(case.mlem[setting[0]], setting[1], scanner.voxel)
 
-    def error(image, case):
-        return nrmse(image, case.truth, case.head)
+    def averaged(case, strength):
+        return alike(case.mlem[stop], strength)
 
-    pairs = [(k, w) for k in STOPS for w in WIDTHS]
-    of = {pair: error(smooth(tuning, *pair), tuning) for pair in pairs}
-    stop = min(STOPS, key=lambda k: of[k, 0])
-    pair = min((p for p in pairs if p[1]), key=of.get)
-    h = min(STRENGTHS, key=lambda h: error(alike(tuning, stop, h), tuning))
+    tuning = case(learn[0], STOPS)
+    error = search(filtered, [(k, w) for k in STOPS for w in WIDTHS], [tuning])
+    stop = min(STOPS, key=lambda k: error[k, 0])
+    pair = min((p for p in error if p[1]), key=error.get)
+    errors = search(averaged, STRENGTHS, [tuning])
+    strength = min(errors, key=errors.get)
     keep = tuple(sorted({11, stop, pair[0]}))
-    cases = {n: make_case(load_subject(n, scanner), X, (11,)) for n in tqdm(learn[1:], unit="head")}
-    cases |= {n: make_case(load_subject(n, scanner), X, keep) for n in tqdm(unseen[1:], unit="head")}
-    repeats = [make_case(load_subject(unseen[0], scanner), X, STOPS, seed=seed) for seed in (0, 1)]
-    cases |= {learn[0]: tuning, unseen[0]: repeats[0]}
-    plain = as_slices(load_subject(unseen[0], scanner, lesions=False).pet, size=112)[..., 0]
-    methods = {
+    learned = [tuning, *(case(n) for n in tqdm(learn[1:], unit="head"))]
+    repeats = [case(unseen[0], STOPS, seed) for seed in (0, 1)]
+    tested = [repeats[0], *(case(n, keep) for n in tqdm(unseen[1:], unit="head"))]
+
+    rivals = {
         "MLEM, 11 iterations": [lambda c: c.mlem[11]],
         f"MLEM, {stop} iterations": [lambda c: c.mlem[stop]],
-        f"MLEM, {pair[0]} iterations, Gaussian of {pair[1]} mm": [lambda c: smooth(c, *pair)],
-        f"MLEM, {stop} iterations, non-local means of strength {h}": [lambda c: alike(c, stop, h)],
+        f"MLEM, {pair[0]} iterations, Gaussian of {pair[1]} mm": [lambda c: filtered(c, pair)],
+        f"MLEM, {stop} iterations, non-local means of strength {strength}": [lambda c: averaged(c, strength)],
         "the best of these iterations and of all Gaussians, chosen on each unseen head itself": [
-            lambda c: min((smooth(c, k, w) for k in keep for w in WIDTHS), key=lambda image: error(image, c))
+            lambda c: min((filtered(c, (k, w)) for k in keep for w in WIDTHS), key=lambda i: nrmse(i, c.truth, c.head))
         ],
     }
-    rivals = list(methods)
-    for name, mr in (("U-Net on MLEM, 11 iterations", False), ("the same, with T1 as second channel", True)):
-        inputs, targets = examples([cases[n] for n in learn], mr=mr)
-        methods[name] = [fit(inputs, targets, seed, epochs, mr) for seed in range(seeds)]
+    methods = rivals | {
+        "U-Net on MLEM, 11 iterations": train_networks(learned, seeds, epochs),
+        "the same, with T1 as second channel": train_networks(learned, seeds, epochs, mr=True),
+    }
 
-    rows = {n: np.array([[error(f(cases[s]), cases[s]) for s in unseen] for f in fs]) for n, fs in methods.items()}
-    rival = rows[min(rivals, key=lambda n: rows[n].mean())]
-    of_mlem = [noise_and_contrast(lambda c, k=k: c.mlem[k], repeats, plain, scanner) for k in STOPS]
+    table = scores(methods, tested)
+    of_best_rival = min((table[name][..., 0] for name in rivals), key=np.mean)
+    plain = cut(load_subject(unseen[0], scanner, lesions=False)).pet
+
+    def measured(of_seeds):
+        return np.mean([noise_and_contrast(f, repeats, plain, scanner.voxel) for f in of_seeds], axis=0)
+
+    of_mlem = [measured([lambda c, k=k: c.mlem[k]]) for k in STOPS]
     lines = []
-    for name, fs in methods.items():
-        gain = rows[name] / rival - 1
-        image = np.mean([ssim(f(cases[s]), cases[s].truth, cases[s].head) for f in fs for s in unseen])
-        sd, contrast = np.mean([noise_and_contrast(f, repeats, plain, scanner) for f in fs], axis=0)
+    for name, values in table.items():  # (seed, head, score)
+        errors, gain = values[..., 0], values[..., 0] / of_best_rival - 1
+        sd, contrast = measured(methods[name])
         same = np.interp(sd, *np.transpose(of_mlem), left=np.nan, right=np.nan)
         text = f"{gain.mean():+.1%} ({gain.min():+.1%} to {gain.max():+.1%})"
         lines.append(
-            f"| {name} | {rows[name].mean():.3f} ± {rows[name].mean(axis=0).std(ddof=1):.3f} | {text} | {image:.3f} | {sd:.3f} | "
-            f"{contrast:.2f} | {'-' if np.isnan(same) else f'{same:.2f}'} |"
+            f"| {name} | {errors.mean():.3f} ± {errors.mean(axis=0).std(ddof=1):.3f} | {text} | {values[..., 1].mean():.3f} | "
+            f"{sd:.3f} | {contrast:.2f} | {'-' if np.isnan(same) else f'{same:.2f}'} |"
         )
     return f"""## Unseen heads (notebook 05)
 
-Learned from: {", ".join(cases[n].name for n in learn)}. Tested on: {", ".join(cases[n].name for n in unseen)}. {seeds} seeds, {epochs} epochs.
+Learned from: {", ".join(c.name for c in learned)}. Tested on: {", ".join(c.name for c in tested)}. {seeds} seeds, {epochs} epochs.
 Methods that do not learn are tuned on {tuning.name}, but for the last of them.
 NRMSE and SSIM in the head; ± is the standard deviation over the unseen heads; the change is against the method without learning that has the least mean NRMSE, on the same head, with its
-least and greatest value over heads and seeds. Noise and contrast recovery of the hot lesions are of {len(repeats)} scans of {cases[unseen[0]].name};
+least and greatest value over heads and seeds. Noise and contrast recovery of the hot lesions are of {len(repeats)} scans of {tested[0].name};
 the last column is MLEM's at that noise, interpolated between its iterations (- where none is as noisy). PET and T1 are made
 from the same tissues and lie exactly on each other, as no patient's do: the gain by T1 is the most that could be had.
 
@@ -162,30 +170,6 @@ from the same tissues and lie exactly on each other, as no patient's do: the gai
 
 Who knew each voxel's tissue and lesion, but not the texture, would have an NRMSE of {floor(unseen, scanner):.3f}.
 """
-
-
-def fit(inputs, targets, seed, epochs, mr):
-    unit = inputs.mean(axis=(0, 1, 2), dtype=np.float64).astype(np.float32)
-    model = unet(inputs.shape[1:], seed=seed)
-    model.optimizer.learning_rate = 0.003
-    try:
-        data = hashlib.sha256(inputs.tobytes()).hexdigest()[:12]
-        checkpoint = cache_folder() / f"05-{data}-{seed}-{epochs}.npz"
-        train(model, inputs / unit, targets / unit[0], epochs, checkpoint=checkpoint, seed=seed, batch_size=8)
-    except DeadNetwork:
-        return fit(inputs, targets, seed + 100, epochs, mr)
-    return lambda c: model.predict(examples([c], mr=mr)[0] / unit, verbose=0)[..., 0] * unit[0]
-
-
-def noise_and_contrast(method, repeats, plain, scanner):
-    """Of a method (from case to image): its noise in the brain, and mean contrast recovery of the hot lesions."""
-    images, case = [method(c) for c in repeats], repeats[0]
-    found = []
-    for number, lesion in enumerate(case.lesions, 1):
-        if lesion.startswith("hot"):
-            inside, around = case.lesion_map == number, surroundings(case, number, voxel=scanner.voxel)
-            found += [contrast_recovery(i, case.truth, plain, inside, around) for i in images]
-    return noise(images, case.brain), np.mean(found)
 
 
 def floor(names, scanner):

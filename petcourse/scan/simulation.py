@@ -123,7 +123,9 @@ def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
         If the image is negative, empty or not seen, ``counts``, ``randoms`` or ``seed`` is out of range, or ``live`` is
         not of this scanner.
     """
-    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:  # None would draw other noise each time, and be kept
+    if (
+        isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0
+    ):  # None would draw other noise each time, and be kept
         raise ValueError(f"the seed of the noise is {seed!r} and a whole number from 0 is wanted: give one, such as 0.")
     if not (isinstance(counts, numbers.Real) and 0 < counts <= 1e15 and 0 <= randoms < 1):
         raise ValueError(

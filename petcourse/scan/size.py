@@ -2,12 +2,17 @@
 
 import os
 
+import numpy as np
+
 from petcourse.hardware.device import choose
 from petcourse.hardware.gpu import MLEM
 from petcourse.hardware.machine import available_cores, memory
 from petcourse.scan.scanner import Scanner
 
 SMALL_RINGS = 20  # the fewest whole rings with oblique segments and a brain's middle in view
+HEAD = np.s_[
+    :, 110:-110, 120:-120
+]  # the voxels of a whole image that notebooks show: a head, without the air around it
 WHOLE = 3.5e9  # bytes of memory: 2 GB for the kernel, and room for Jupyter and a notebook that is still open
 
 
@@ -65,3 +70,27 @@ def course_scanner():
     shape = " x ".join(map(str, scanner.image_shape))
     print(f"{size} size ({reason}): {scanner.rings} rings, {planes} x {angles} x {bins} bins, {shape} voxels")
     return scanner
+
+
+def course_trues(scanner):
+    """Return how many trues the notebooks measure with a scanner: 1e8 with the whole mMR, as many in each of its planes.
+
+    Parameters
+    ----------
+    scanner : Scanner
+
+    Returns
+    -------
+    trues : float
+    """
+    return 1e8 * scanner.sinogram_shape[0] / 837
+
+
+def course_quick():
+    """Whether the environment variable PETCOURSE_QUICK asks for fewer heads, seeds and epochs: set, and no form of "no".
+
+    Returns
+    -------
+    quick : bool
+    """
+    return os.environ.get("PETCOURSE_QUICK", "").strip().lower() not in ("", "0", "false", "no", "off")

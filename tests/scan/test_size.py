@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from petcourse import Scanner
 from petcourse.hardware import machine as computer
 from petcourse.scan import size
 
@@ -147,3 +148,20 @@ def test_the_environment_variable_overrides_all(machine, monkeypatch, capsys):
     monkeypatch.setenv("PETCOURSE_SIZE", "huge")
     with pytest.raises(ValueError, match="'huge': set it to 'full' or 'small'"):
         size.course_scanner()
+
+
+@pytest.mark.parametrize(
+    ("value", "quick"),
+    [(None, False), ("", False), ("0", False), ("false", False), (" No ", False), ("1", True), ("yes", True)],
+)
+def test_quick_is_what_is_set_and_no_form_of_no(monkeypatch, value, quick):
+    monkeypatch.setenv("PETCOURSE_QUICK", value or "")
+    if value is None:
+        monkeypatch.delenv("PETCOURSE_QUICK")
+    assert size.course_quick() is quick
+
+
+def test_a_plane_of_a_short_scanner_counts_as_much_as_one_of_the_whole():
+    whole, short = Scanner.mmr(), Scanner.mmr(rings=20)
+    assert size.course_trues(whole) == 1e8
+    assert size.course_trues(short) / short.sinogram_shape[0] == pytest.approx(1e8 / 837)
