@@ -87,17 +87,12 @@ def cut(subject, size=112):
     ----------
     subject : Subject
     size : int
-        Voxels along y and x that are kept; a BrainWeb head fits into 104.
+        Voxels along y and x that are kept; a BrainWeb head fits into 104, and one that does not is a ValueError.
 
     Returns
     -------
     subject : Subject
         Its images are (z, size, size).
-
-    Raises
-    ------
-    ValueError
-        If the head does not fit into the square, or the square into the grid.
     """
     names = ("pet", "mu", "t1", "t2", "labels", "lesion_map")
     images = {name: as_slices(getattr(subject, name), size=size)[..., 0] for name in names}
@@ -126,11 +121,6 @@ def make_case(subject, X, iterations=(11,), counts=1e8, seed=0):
     Returns
     -------
     case : Case
-
-    Raises
-    ------
-    ValueError
-        As `petcourse.reconstruction.iterates`.
     """
     iterations = (iterations,) if isinstance(iterations, numbers.Integral) else tuple(iterations)
     images, scale = iterates(subject, X, iterations, counts, seed)
@@ -152,18 +142,13 @@ def split(subjects, unseen):
     Parameters
     ----------
     subjects : sequence of int or str
-        Names or numbers, each once.
+        Names or numbers; one that is there twice, however it is written, is a ValueError.
     unseen : int
         How many to test on: the last ones.
 
     Returns
     -------
     learn, test : list
-
-    Raises
-    ------
-    ValueError
-        If a subject is there twice, or none would be left to learn from or to test on.
     """
     subjects = list(subjects)
     names = [_spelling(subject) for subject in subjects]
@@ -190,7 +175,7 @@ def _spelling(subject):
 
 
 def examples(cases, iteration=11, mr=False):
-    """Stack cases for a network.
+    """Stack cases, all of one size, for a network.
 
     Parameters
     ----------
@@ -204,11 +189,6 @@ def examples(cases, iteration=11, mr=False):
     -------
     inputs : (slice, y, x, 1 or 2) float32
     targets : (slice, y, x, 1) float32
-
-    Raises
-    ------
-    ValueError
-        If there is no case, or one without that iteration or of another size.
     """
     if not cases or any(iteration not in c.mlem or c.truth.shape[1:] != cases[0].truth.shape[1:] for c in cases):
         raise ValueError(

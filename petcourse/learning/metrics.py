@@ -1,4 +1,8 @@
-"""How good an image is, where the truth is known: errors in the head, contrast of lesions, noise."""
+"""How good an image is, where the truth is known: errors in the head, contrast of lesions, noise.
+
+Images and masks are plain NumPy arrays of one shape, usually (z, y, x); masks are bool. Arrays that are masked, complex or
+no arrays are a TypeError; a ValueError says which shapes differ, that no voxel counts, or that a value is not finite.
+"""
 
 import numpy as np
 
@@ -6,34 +10,25 @@ from petcourse.hardware.device import require_array
 
 
 def nrmse(image, truth, where):
-    """Root mean square error over the root mean square of the truth.
+    """Root mean square error over the root mean square of the truth: 0 is perfect, 1 as bad as an empty image.
 
     Parameters
     ----------
     image, truth : array of float
-        Of one shape and unit.
+        In one unit; the truth is not zero everywhere.
     where : array of bool
         Voxels that count, such as ``case.head``.
 
     Returns
     -------
     float
-        0 is perfect; 1 is as bad as an empty image.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ, no voxel counts, a value there is not finite, or the truth is zero there.
     """
     a, b = _values(image, truth, where)
     return float(np.sqrt(np.mean((a - b) ** 2) / np.mean(b**2)))
 
 
 def psnr(image, truth, where):
-    """Peak signal-to-noise ratio in dB, by scikit-image; the peak is the truth's largest value.
-
-    Parameters and errors are those of `nrmse`.
-    """
+    """Peak signal-to-noise ratio in dB, by scikit-image; the peak is the truth's largest value. As `nrmse` otherwise."""
     from skimage.metrics import peak_signal_noise_ratio
 
     a, b = _values(image, truth, where)
@@ -43,9 +38,8 @@ def psnr(image, truth, where):
 def ssim(image, truth, where):
     """Structural similarity (Wang 2004, doi:10.1109/TIP.2003.819861), by scikit-image, averaged over the voxels `where`.
 
-    Gaussian windows of sigma 1.5, the paper's, but in three dimensions; the range is the truth's largest value.
-    Parameters and errors are those of `nrmse`, but all voxels must be finite, for windows reach beyond the mask; both
-    images are (z, y, x), at least 11 voxels along each axis.
+    Gaussian windows of sigma 1.5, the paper's, but in three dimensions; the range is the truth's largest value. As
+    `nrmse` otherwise, but all voxels must be finite, for windows reach beyond the mask, and each axis has 11 or more.
     """
     from skimage.metrics import structural_similarity
 
@@ -66,7 +60,7 @@ def surroundings(case, number, near=4, far=12, voxel=(2.0, 2.0, 2.0)):
     ----------
     case : Case
     number : int
-        Of the lesion in ``case.lesion_map``.
+        Of the lesion in ``case.lesion_map``; ValueError if it is not there.
     near, far : float
         Distances from the lesion's outermost voxels [mm]; the gap leaves out what the scanner's blur mixes.
     voxel : tuple of float
@@ -75,11 +69,6 @@ def surroundings(case, number, near=4, far=12, voxel=(2.0, 2.0, 2.0)):
     Returns
     -------
     (z, y, x) bool
-
-    Raises
-    ------
-    ValueError
-        If there is no such lesion.
     """
     from scipy.ndimage import distance_transform_edt
 
@@ -102,16 +91,11 @@ def contrast_recovery(image, truth, plain, inside, around):
     plain : array of float
         The truth without the lesion, in any unit: ``load_subject(..., lesions=False)`` has the same texture.
     inside, around : array of bool
-        The lesion and its surroundings.
+        The lesion and its surroundings, whose mean must be positive.
 
     Returns
     -------
     float
-
-    Raises
-    ------
-    ValueError
-        If the lesion changes nothing, the mean around it is not positive, or as `nrmse`, for either set of voxels.
     """
 
     def contrast(of):
@@ -131,23 +115,17 @@ def contrast_recovery(image, truth, plain, inside, around):
 
 
 def noise(images, where):
-    """Standard deviation over realisations of the noise, as part of the mean.
+    """Standard deviation between two or more measurements of one object, as part of the mean.
 
     Parameters
     ----------
     images : sequence of array of float
-        Of the same object, measured at least twice.
     where : array of bool
 
     Returns
     -------
     float
         Root mean square over the voxels of the standard deviation, over the mean of the images there.
-
-    Raises
-    ------
-    ValueError
-        If there is one image only, or as `nrmse`.
     """
     if len(images) < 2:
         raise ValueError(f"{len(images)} images have no standard deviation: measure the object with two seeds or more.")
@@ -166,9 +144,9 @@ def _values(image, truth, where):
     for values, what in ((image, "the image"), (truth, "the truth"), (where, "the mask")):
         require_real(values, what)
     if image.shape != truth.shape or image.shape != where.shape:
-        shapes = f"{image.shape}, {truth.shape} and {where.shape}"
         raise ValueError(
-            f"Image, truth and mask are of shapes {shapes}: cut all three in the same way, as make_case() does."
+            f"Image, truth and mask are of shapes {image.shape}, {truth.shape} and {where.shape}: "
+            "cut all three in the same way, as make_case() does."
         )
     if where.dtype != bool or not where.any():
         raise ValueError(f"The mask is {where.dtype} with {np.count_nonzero(where)} voxels set: give bool, and some.")
