@@ -91,7 +91,7 @@ def tensorflow(facts, nvidia, cupy):
         return again()
     if "error" in facts:
         options = "" if facts.get("kind") == "ModuleNotFoundError" else "--force-reinstall --no-deps "
-        return "missing", facts["error"], pip(f'install {options}"tensorflow>=2.18,<3"')
+        return "missing", f"cannot be imported: {facts['error']}", pip(f'install {options}"tensorflow>=2.18,<3"')
     if facts["gpus"]:
         return "ok", f"{facts['version']} on the GPU ({len(facts['gpus'])} seen)"
     text = f"{facts['version']} on the CPU, enough for notebook 04"

@@ -38,8 +38,7 @@ def available_cores():
 
 def processor():
     """Name of the processor, as far as the system tells it."""
-    table = ROOT / "proc/cpuinfo"
-    rows = table.read_text().splitlines() if table.exists() else []
+    rows = (read(ROOT / "proc/cpuinfo") or "").splitlines()
     names = [row.partition(":")[2].strip() for row in rows if row.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
 
@@ -72,8 +71,7 @@ def control_groups(controller):
         _, controllers, name = line.split(":", 2)
         if controllers and controller not in controllers.split(","):
             continue
-        tree = controller if controllers else ""  # v1 has one for each controller, v2 one for all
-        root = ROOT / "sys/fs/cgroup" / tree
+        root = ROOT / "sys/fs/cgroup" / (controller if controllers else "")  # v1 has a tree for each, v2 one for all
         inside = root / name.lstrip("/")  # in a container the outer part may be missing: then its root is its group
         folders += [folder for folder in (inside, *inside.parents) if folder.is_relative_to(root)]
     return folders

@@ -50,12 +50,12 @@ def cupy():
     answer = {"trouble": trouble, "packages": cupy_packages()}
     try:
         import cupy as xp
-    except Exception as error:  # noqa: BLE001  `trouble` says it
+    except Exception as error:  # noqa: BLE001  the trouble says which
         return answer | {"absent": getattr(error, "name", None) == "cupy"}
     runtime = xp.cuda.runtime
     answer |= {"version": xp.__version__, "hip": bool(runtime.is_hip), "build": xp.cuda.driver.get_build_version()}
     answer |= {"driver": runtime.driverGetVersion(), "name": None if trouble else gpu_name()}
-    with suppress(Exception):  # as above
+    with suppress(Exception):  # RuntimeError from CuPy 13, DynamicLibNotFoundError from CuPy 14; the trouble says it
         answer["nvrtc"] = "{}.{}".format(*xp.cuda.nvrtc.getVersion())
     return answer
 

@@ -15,7 +15,7 @@ CUPY = {  # the extras of pyproject.toml, by names that an editable checkout and
 }
 DRIVER_PAGE = "https://www.nvidia.com/drivers"
 DRIVER = {
-    "Linux": "sudo ubuntu-drivers install && sudo reboot",
+    "Linux": "sudo ubuntu-drivers install && sudo reboot",  # as on Ubuntu
     "Linux in WSL2": f"wsl --update && wsl --shutdown  (in Windows, after {DRIVER_PAGE})",
     "Linux in a container": "docker run --gpus all ...",
 }

@@ -19,7 +19,7 @@ import fake_cupy
 import pytest
 
 from petcourse.hardware import check, judge, machine, probes
-from petcourse.hardware.gpu import Trouble, gpu_trouble
+from petcourse.hardware.gpu import gpu_trouble
 
 PATHS = [str(Path(__file__).parents[2]), str(Path(fake_cupy.__file__).parent)]
 NVML = """
@@ -46,6 +46,7 @@ NO_CUPY = "raise ModuleNotFoundError(\"No module named 'cupy'\", name='cupy')"
 CARD = {"total": 24 * 10**9, "free": 23 * 10**9, "init": "pass", "count": 1, "cuda": 12090}
 NO_DRIVER = NVML.format(**CARD | {"init": 'raise NVMLError_LibraryNotFound("NVML Shared Library Not Found")'})
 GPU = NVML.format(**CARD)
+CARD_0 = "dev/nvidia0"
 HANGS = "import time; time.sleep(600)"
 
 
@@ -95,7 +96,7 @@ def test_without_a_gpu_all_is_well(report):
 
 
 def test_with_a_gpu_that_works(report):
-    lines = report(GPU, {}, TENSORFLOW.replace("* 0", "* 1"), sign="dev/nvidia0")
+    lines = report(GPU, {}, TENSORFLOW.replace("* 0", "* 1"), sign=CARD_0)
     assert {lines[name].state for name in ("Driver", "GPU", "CuPy", "TensorFlow", "Projector")} == {"ok"}
     assert lines["Driver"].finding == "NVIDIA 575.57.08, for CUDA up to 12.9"
     assert lines["GPU"].finding == "Card A, 23.0 GB free of 24.0 GB"
@@ -103,36 +104,48 @@ def test_with_a_gpu_that_works(report):
     assert lines["Projector"].finding == "GPU: Fake GPU 0"
 
 
-FAULTS = {  # NVML, CuPy, a sign of a GPU, the states of Driver and CuPy
-    "no CuPy": (GPU, NO_CUPY, "dev/nvidia0", "ok", "missing"),
-    "CuPy broken": (GPU, "raise ImportError('libcudart.so.11.0: cannot open')", "dev/nvidia0", "ok", "missing"),
-    "no driver": (NO_DRIVER, {"driver": 0}, "dev/nvidia0", "missing", "ok"),
-    "no driver, no GPU": (NO_DRIVER, {"driver": 0}, "", "ok", "ok"),
-    "old driver": (NVML.format(**CARD | {"cuda": 12040}), {"driver": 12040, "build": 13000}, "dev/nvidia0", "ok", "ok"),
-    "too old": (NVML.format(**CARD | {"cuda": 11080}), {"driver": 11080}, "dev/nvidia0", "missing", "ok"),
-    "no NVRTC": (GPU, {"nvrtc": None}, "dev/nvidia0", "ok", "missing"),
-    "hidden": (GPU, {"gpus": 0}, "dev/nvidia0", "ok", "ok"),
+FAULTS = {  # NVML, the knobs of CuPy's stand-in, a sign of a GPU, the states of Driver and CuPy
+    "no driver": (NO_DRIVER, {"driver": 0}, CARD_0, "missing", "ok"),
+    "no driver, no GPU": (NO_DRIVER, {"driver": 0}, "etc/hosts", "ok", "ok"),
+    "old driver": (NVML.format(**CARD | {"cuda": 12040}), {"driver": 12040, "build": 13000}, CARD_0, "ok", "ok"),
+    "too old a driver": (NVML.format(**CARD | {"cuda": 11080}), {"driver": 11080}, CARD_0, "missing", "ok"),
+    "no NVRTC": (GPU, {"nvrtc": None}, CARD_0, "ok", "missing"),
+    "hidden": (GPU, {"gpus": 0}, CARD_0, "ok", "ok"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_report_and_projector_say_one_sentence(report, monkeypatch, fault):
+def test_report_and_projector_say_one_sentence(fakes, computer, monkeypatch, fault):
     nvml, cupy, sign, *states = FAULTS[fault]
     if fault == "hidden":
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    lines = report(nvml, cupy, sign=sign)
-    assert [lines["Driver"].state, lines["CuPy"].state] == states
-    if isinstance(cupy, dict):
-        monkeypatch.setitem(sys.modules, "cupy", fake_cupy.Fake(**cupy))
-        trouble = gpu_trouble()
-    else:
-        trouble = Trouble(*probes.ask(["cupy"], 60)["cupy"]["trouble"])
+    fakes(nvml, cupy)
+    computer(sign)
+    facts = probes.ask(["nvidia", "cupy"], 60)
+    monkeypatch.setitem(sys.modules, "cupy", fake_cupy.Fake(**cupy))
+    trouble = gpu_trouble()  # which the projector's warning says
     remedy = trouble.remedy or "export PETCOURSE_DEVICE=cpu"
-    assert lines["Projector"][1:] == ("slow", f"CPU: {trouble.reason}", remedy)
-    assert lines["CuPy"].remedy in ("", remedy)
+    assert judge.projector(facts["cupy"]) == ("slow", f"CPU: {trouble.reason}", remedy)
+    driver, line = judge.driver(facts["nvidia"], {}), judge.cupy(facts["cupy"])
+    assert [driver[0], line[0]] == states
+    assert line[0] == "ok" or line[2] == remedy
     monkeypatch.setenv("PETCOURSE_DEVICE", "gpu")
-    asked = judge.projector({"trouble": trouble})
-    assert asked == ("missing", f"PETCOURSE_DEVICE asks for a GPU: {trouble.reason}", remedy)
+    assert judge.projector(facts["cupy"]) == ("missing", f"PETCOURSE_DEVICE asks for a GPU: {trouble.reason}", remedy)
+
+
+@pytest.mark.parametrize(
+    ("cupy", "finding", "reason"),
+    [
+        (NO_CUPY, "not installed", "signs of an NVIDIA GPU here, but CuPy is not installed"),
+        ("raise ImportError('libcudart.so.11.0: cannot open')", "cannot be imported", "libcudart.so.11.0"),
+    ],
+)
+def test_no_cupy_that_can_be_imported(report, cupy, finding, reason):
+    lines = report(GPU, cupy, sign=CARD_0)
+    assert lines["CuPy"].state == "missing" and finding in lines["CuPy"].finding
+    assert lines["Projector"].state == "slow" and reason in lines["Projector"].finding
+    assert re.search("-m pip install .*cupy-cuda12x", lines["Projector"].remedy)
+    assert lines["CuPy"].remedy == lines["Projector"].remedy
 
 
 def test_wsl_without_nvidia_smi_on_the_path(report, computer, monkeypatch):
@@ -164,34 +177,27 @@ def test_two_cupys(report, tmp_path):
         (tmp_path / f"{name}-14.2.0.dist-info").mkdir()
         metadata = f"Name: {name.replace('_', '-')}\nVersion: 14.2.0\n"
         (tmp_path / f"{name}-14.2.0.dist-info/METADATA").write_text(metadata)
-    line = report(GPU, {}, sign="dev/nvidia0")["CuPy"]
+    line = report(GPU, {}, sign=CARD_0)["CuPy"]
     assert line.state == "missing" and "only one" in line.finding and "cupy-cuda11x" in line.finding
 
 
-def test_two_gpus(report):
-    lines = report(
-        NVML.format(**CARD | {"count": 2}), {"gpus": 2}, TENSORFLOW.replace("* 0", "* 2"), sign="dev/nvidia0"
-    )
-    assert "Card A" in lines["GPU"].finding and "Card B" in lines["GPU"].finding
-    assert re.search("Fake GPU 0 .*CUDA_VISIBLE_DEVICES=1", lines["Projector"].finding)
-
-
 @pytest.mark.parametrize(("built", "why"), [(True, "libraries are amiss"), (False, "this build knows no GPU")])
-def test_tensorflow_does_not_see_the_gpu_that_cupy_sees(report, built, why):
+def test_tensorflow_does_not_see_the_gpu_that_cupy_sees(built, why):
     """The remedy leaves tensorflow-cpu where it is, as `make setup` wants it, and lays the same version over it."""
-    lines = report(GPU, {}, TENSORFLOW.replace("False", str(built)), sign="dev/nvidia0")
-    assert lines["Projector"].state == "ok"
-    assert lines["TensorFlow"].state == "slow" and why in lines["TensorFlow"].finding
-    assert lines["TensorFlow"].remedy.endswith('-m pip install "tensorflow[and-cuda]==2.21.0"')
+    facts = {"version": "2.21.0", "gpus": [], "for_gpu": built}
+    state, finding, remedy = judge.tensorflow(facts, {}, {"hip": False, "name": "Card"})
+    assert state == "slow" and why in finding
+    assert remedy.endswith('-m pip install "tensorflow[and-cuda]==2.21.0"')
 
 
+SILENT = NVML.format(**CARD | {"count": 2}).replace("return Memory", 'return Memory if i else exec("raise NVMLError")')
 MISMATCH = 'raise NVMLError_LibRmVersionMismatch("RM has detected")'
 FAILURES = {  # the line, the fake and its source, then the line's state, finding and remedy
     "no nvidia-ml-py": ("driver", "pynvml", "import nothing", "missing", "nvidia-ml-py", "-m pip install nvidia-ml-py"),
     "two versions": ("driver", "pynvml", NVML.format(**CARD | {"init": MISMATCH}), "missing", "RM has", "sudo reboot"),
     "little is free": ("gpu", "pynvml", NVML.format(**CARD | {"free": 1e9}), "slow", "1.0 GB free", "nvidia-smi"),
     "little memory": ("gpu", "pynvml", NVML.format(**CARD | {"total": 2e9}), "slow", "too little", "export PETCOURSE_SIZE=small"),
-    "silent memory": ("gpu", "pynvml", GPU.replace("return Memory", 'exec("raise NVMLError")'), "ok", "is not told", ""),
+    "two GPUs, one silent": ("gpu", "pynvml", SILENT, "ok", "Card A, whose memory is not told; Card B, 23.0 GB free", ""),
     "no TensorFlow": ("tensorflow", "tensorflow", "import nothing", "missing", "'nothing'", "pip install .tensorflow"),
     "broken": ("tensorflow", "tensorflow", "raise ImportError('DLL load failed')", "missing", "DLL", "force-reinstall"),
     "crash": ("tensorflow", "tensorflow", "import os; os.abort()", "missing", "ended with code -6", "pip install"),
@@ -215,7 +221,7 @@ def test_one_line_says_it(fakes, failure):
 def test_what_hangs_is_not_waited_for(report, monkeypatch):
     """Nothing is waited for longer than the limit; the rest of the report stands, and what is slow is asked again."""
     start = monotonic()
-    lines = report(HANGS, HANGS, HANGS, sign="dev/nvidia0", limit=4)
+    lines = report(HANGS, HANGS, HANGS, sign=CARD_0, limit=4)
     assert monotonic() - start < 60  # not ten minutes
     assert lines["Driver"].state == "missing" and "no answer within 4 s" in lines["Driver"].finding
     assert lines["Driver"].remedy == "sudo reboot"
@@ -275,7 +281,7 @@ def test_text_and_json_from_the_shell(report, tmp_path):
         environment = {**os.environ, "HOME": str(tmp_path)}
         return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
-    lines = report(GPU, {}, sign="dev/nvidia0")
+    lines = report(GPU, {}, sign=CARD_0)
     as_json = json.loads(run("--json").stdout)
     assert [row["name"] for row in as_json["report"]] == list(lines)
     assert all(set(row) == set(check.Line._fields) for row in as_json["report"])
