@@ -44,4 +44,5 @@ def test_the_picture_of_the_code_shows_every_module_and_no_other():
             folder, *words = words
         shown |= {("" if folder == "petcourse/" else folder) + name for name in words}
     package = ROOT / "petcourse"
-    assert shown == {path.relative_to(package).with_suffix("").as_posix() for path in package.rglob("[!_]*.py")}
+    paths = [path for ending in ("py", "js", "cu") for path in package.rglob(f"[!_]*.{ending}")]
+    assert shown == {path.relative_to(package).with_suffix("").as_posix() for path in paths}
