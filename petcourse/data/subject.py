@@ -7,6 +7,7 @@ head (Holmes 1998, doi:10.1097/00004728-199803000-00032; see NOTICE). Intensitie
 import re
 from dataclasses import dataclass, field
 from itertools import product
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from petcourse.data import brainweb
 from petcourse.data.labels import TISSUES
 from petcourse.data.lesions import add_lesions
 from petcourse.errors import first_line
-from petcourse.scan.scanner import Scanner, whole
+from petcourse.scan.scanner import Scanner
 
 EMBEDDED = Path(__file__).parent / "colin27_labels.npz"
 TEXTURE = (1.0, 0, 0.75, 0.75)  # random structure of PET, mu, T1, T2, as in brainweb
@@ -99,8 +100,8 @@ def load_subject(number=None, scanner=None, folder=None, seed=0, texture=True, l
         raise TypeError(
             f"scanner is {scanner!r}, but a Scanner is wanted: give one such as Scanner.mmr(), or leave it out."
         )
-    if (seed := whole("seed", seed)) < 0:
-        raise ValueError(f"seed is {seed}, but a whole number from 0 up is wanted: change it.")
+    if not isinstance(seed, Integral) or seed < 0:
+        raise ValueError(f"seed is {seed!r}, but a whole number from 0 up is wanted: change it.")
     number, name, labels, spacing = _anatomy(number, folder)
     rng = np.random.default_rng([seed, *name.encode()])  # with the name, lest two subjects share one texture
 

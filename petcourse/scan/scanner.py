@@ -8,17 +8,8 @@ NiftyPET (Markiewicz 2018, doi:10.1007/s12021-017-9352-y), and the scanner is de
 
 import math
 from dataclasses import dataclass, fields, replace
-from numbers import Integral
 
 import numpy as np
-
-
-def whole(name, value):
-    """`value` as a plain int; ValueError names one that is no whole number."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise ValueError(f"{name} is {value!r}, but a whole number is wanted: change it.")  # noqa: TRY004
-    return int(value)
-
 
 ANY_SIGN = "block_angle", "first_angle", "span", "max_ring_difference"  # the last two have limits of their own
 

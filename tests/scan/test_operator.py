@@ -1,14 +1,11 @@
 """Composition, transposes and the memory check, on plain matrices. The projector's own are in test_projector."""
 
-from types import SimpleNamespace
-
 import numpy as np
-import psutil
 import pylops
 import pytest
 from reference import Matrix
 
-from petcourse.hardware import machine
+from petcourse.hardware import device
 from petcourse.hardware.device import require_memory
 from petcourse.scan.operator import Product
 
@@ -51,41 +48,12 @@ def test_operators_that_do_not_fit():
         BOTH @ np.ones((6, 2), np.float32)
 
 
-def memory(monkeypatch, tmp_path, available, limit=None, used=0, files=0):
-    """Free memory as given, and a container's limit if there is one."""
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=2**62, available=available))
-    monkeypatch.setattr(machine, "ROOT", tmp_path)
-    groups = tmp_path / "sys/fs/cgroup"
-    for folder in (groups, tmp_path / "proc/self"):
-        folder.mkdir(parents=True, exist_ok=True)
-    (tmp_path / "proc/self/cgroup").write_text("0::/\n")
-    if limit is not None:
-        (groups / "memory.max").write_text(f"{limit}\n")
-        (groups / "memory.current").write_text(f"{used}\n")
-        (groups / "memory.stat").write_text(f"anon {used - files}\ninactive_file {files}\n")
-
-
-def test_enough_memory(monkeypatch, tmp_path):
-    memory(monkeypatch, tmp_path, 2**30)
-    require_memory(2**30, "a test")
-    memory(monkeypatch, tmp_path, 2**30, "max")
-    require_memory(2**30, "a test")
-    memory(monkeypatch, tmp_path, 2**30, 2**31, 2**30)
-    require_memory(2**30, "a test")
-
-
-def test_too_little_memory(monkeypatch, tmp_path):
-    memory(monkeypatch, tmp_path, 100 * 2**20)
+def test_too_little_memory(monkeypatch):
+    """Control groups are looked at in tests/hardware."""
+    monkeypatch.setattr(device, "memory", lambda: (2**34, 100 * 2**20))
+    require_memory(100 * 2**20, "a test")
     with pytest.raises(MemoryError, match="a test needs 1024 MiB and 100 MiB are free: close.*Scanner.mmr"):
         require_memory(2**30, "a test")
-
-
-def test_limit_of_a_container(monkeypatch, tmp_path):
-    memory(monkeypatch, tmp_path, 2**33, 2**30, 2**29)
-    with pytest.raises(MemoryError, match="a test needs 1024 MiB and 512 MiB are free"):
-        require_memory(2**30, "a test")
-    memory(monkeypatch, tmp_path, 2**33, 2**30, 2**29, files=2**29)  # copies of files give way
-    require_memory(2**30, "a test")
 
 
 @pytest.mark.parametrize("given", [[1.0, 2.0], None, np.ma.masked_array(np.ones((2, 3), np.float32))])

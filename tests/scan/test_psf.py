@@ -64,17 +64,3 @@ def test_zero_width_changes_nothing():
 def test_impossible_width(fwhm):
     with pytest.raises(ValueError, match=f"FWHM is {fwhm!r} and a width in mm is wanted: give 0 to 1000"):
         PSF(Scanner.mmr(rings=1), fwhm)
-
-
-def test_bad_images():
-    H = PSF(Scanner.mmr(rings=1), 4.5)
-    with pytest.raises(
-        ValueError, match=r"the PSF H was given an array of shape \(2, 344, 344\) and works on \(1, 344"
-    ):
-        H @ np.ones((2, 344, 344), np.float32)
-    with pytest.raises(TypeError, match="the PSF H was given float64 and works on float32"):
-        H @ np.ones(H.dims)
-    image = np.ones(H.dims, np.float32)
-    image[0, 5, 5] = np.nan
-    with pytest.raises(ValueError, match="the PSF H was given 1 values that are NaN"):
-        H @ image
