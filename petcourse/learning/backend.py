@@ -7,6 +7,8 @@ import re
 import sys
 import tempfile
 
+from petcourse.hardware.remedies import pip
+
 # What TensorFlow's C++ says at every start, with time stamps; its warnings and errors do not match.
 _CHATTER = re.compile(r"I\d{4} |[\d-]{10} \S+ I |WARNING: All log messages before absl|To enable the following instr")
 
@@ -27,7 +29,7 @@ def load_keras():
     if backend not in ("tensorflow", "jax", "torch"):
         raise ImportError(f"KERAS_BACKEND is {backend!r}: set it to 'tensorflow', 'jax' or 'torch'.")
     if importlib.util.find_spec(backend) is None:
-        text = f"KERAS_BACKEND asks for {backend!r}, which is not installed: type `pip install {backend}`"
+        text = f"KERAS_BACKEND asks for {backend!r}, which is not installed: type {pip(f'install {backend}')}"
         raise ImportError(f"{text}, or set KERAS_BACKEND to one that is, and restart the kernel.")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # read when the first tensor starts the devices
     sys.stderr.flush()

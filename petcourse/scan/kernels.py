@@ -7,6 +7,7 @@ import numpy as np
 
 from petcourse.errors import first_line
 from petcourse.hardware.device import free_bytes, require_memory
+from petcourse.hardware.remedies import python
 from petcourse.scan.rays import EDGE
 
 SOURCE = Path(__file__).with_name("joseph.cu")
@@ -61,8 +62,8 @@ class Kernels:
             return [module.get_function(name) for name in ("project", "gather", "back_project")]
         except (RuntimeError, self.xp.cuda.compiler.CompileException) as error:
             raise RuntimeError(
-                f"the GPU's kernels cannot be made ({first_line(error)}): see what python -m petcourse.hardware reports, "
-                'or take device="cpu".'
+                f"the GPU's kernels cannot be made ({first_line(error)}): see what {python('-m petcourse.hardware')} "
+                'reports, or take device="cpu".'
             ) from error
 
     def forward(self, theta, factors=None):

@@ -116,7 +116,7 @@ def test_nothing_is_said_at_the_start():
 @pytest.mark.parametrize(
     ("backend", "sentence"),
     [
-        ("jax", "KERAS_BACKEND asks for 'jax', which is not installed: type `pip install jax`"),
+        ("jax", "KERAS_BACKEND asks for 'jax', which is not installed: type .* -m pip install jax"),
         ("tensorflow", "KERAS_BACKEND asks for 'tensorflow', which is not installed"),
         ("numpy", "KERAS_BACKEND is 'numpy': set it to 'tensorflow', 'jax' or 'torch'."),
     ],
