@@ -104,6 +104,8 @@ def test_gpu_that_works(monkeypatch):
     assert (module_of(x), module_of(np.ones(3)), module_of([1]), module_of(np.ma.ones(3))) == (cupy, np, None, None)
     assert type(as_numpy(x)) is np.ndarray
     assert as_numpy(as_numpy(x)).tolist() == [0, 1, 2]
+    install(monkeypatch, build=11080, nvrtc=(11, 8))  # an older CuPy with all that it needs
+    assert gpu_trouble() is None
 
 
 @pytest.mark.parametrize("variable", VISIBLE)
