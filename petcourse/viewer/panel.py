@@ -4,6 +4,7 @@ import base64
 import math
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from matplotlib import colormaps
@@ -51,7 +52,7 @@ class Panel:
         if not isinstance(self.cmap, str) or self.cmap not in colormaps:
             raise ValueError(f"cmaps names {self.cmap!r}, which Matplotlib does not have: try 'inferno' or 'RdBu_r'.")
 
-    @property
+    @cached_property
     def extremes(self):
         """Smallest and largest value of the volume."""
         return float(self.volume.min()), float(self.volume.max())

@@ -75,13 +75,13 @@ def sinoshow(scanner, image, sinogram, units=None, cmaps="inferno", alt=None):
     return as_page("sinogram", "showSinogram", data, _picture(scanner, panels, start))
 
 
-def _plane(name, values, shape, wanted, such):
+def _plane(name, values, shape, axes, example):
     """Return one plane as a NumPy array; ValueError if it is none of this scanner's."""
     values = as_array(f"the {name}", values)
     if values.shape != tuple(shape):
         raise ValueError(
-            f"the {name} has shape {values.shape}, but {wanted} of this scanner has shape {tuple(shape)}: "
-            f"give one, such as {such}, and the scanner that it belongs to."
+            f"the {name} has shape {values.shape}, but {axes} of this scanner has shape {tuple(shape)}: "
+            f"give one, such as {example}, and the scanner that it belongs to."
         )
     return values
 
