@@ -1,5 +1,4 @@
 import errno
-import re
 import socket
 
 import browser
@@ -53,26 +52,15 @@ def chromium():
         yield instance
 
 
+@pytest.fixture(scope="module")
+def visits(chromium, tmp_path_factory):
+    return browser.Visits(chromium, tmp_path_factory.mktemp("pages"))
+
+
 @pytest.fixture
-def visit(chromium, tmp_path):
-    """Open HTML from a file; `page.asked` lists the addresses that it tried to reach, in vain."""
-    contexts = []
-
-    def visit(body, style="", **options):
-        context = chromium.new_context(viewport={"width": 960, "height": 720}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.asked, page.errors = [], []
-        context.route(re.compile("^https?:"), lambda route: (page.asked.append(route.request.url), route.abort()))
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        path = tmp_path / "page.html"
-        start = "" if body.startswith("<!DOCTYPE") else f'<!DOCTYPE html><meta charset="utf-8"><style>{style}</style>'
-        path.write_text(start + body, "utf-8")
-        page.goto(path.as_uri(), wait_until="domcontentloaded")
-        if options.get("java_script_enabled", True) and "pv-root" in body:
-            page.wait_for_selector(".pv", state="attached")
-        return page
-
-    yield visit
-    for context in contexts:
-        context.close()
+def visit(visits):
+    """Open HTML from a file; at the end it has tried to reach no address, and no script has failed."""
+    visits.asked.clear()
+    visits.errors.clear()
+    yield visits
+    assert not visits.asked and not visits.errors

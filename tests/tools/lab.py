@@ -83,3 +83,38 @@ def run_all(page, address):
     page.goto(address)
     page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady")
     assert page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+
+
+def execute(page, code, wait=True):
+    """Run code in the notebook's kernel; return what it printed, or at once without waiting for it."""
+    return page.evaluate(
+        """async ([code, wait]) => {
+            let text = "";
+            const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+            const future = kernel.requestExecute({code});
+            future.onIOPub = ({content}) => { text += content.text ?? content.traceback?.join("\\n") ?? ""; };
+            if (wait) await future.done;
+            return text.trim();
+        }""",
+        [code, wait],
+    )
+
+
+# A viewer of nine slices that gets four iterates of a random truth, and one that was steered before it was shown.
+LIVE = [
+    """import pathlib, time
+import ipywidgets, numpy as np
+from petcourse import volshow
+truth = np.random.default_rng(0).random((9, 12, 10)).astype(np.float32)
+view = volshow({"MLEM": np.zeros_like(truth), "truth": truth}, cmaps="magma", vmins=0, vmaxs=1,
+               units="a.u.", frames="iteration", contours=[truth > 0.5, None], live=True)
+handle = display(view, display_id=True)""",
+    """slider = ipywidgets.IntSlider(4, description="linked", max=8)
+ipywidgets.jslink((slider, "value"), (view, "slice"))
+slider""",
+    """for k in (1, 2, 3):
+    view.append("MLEM", k / 3 * truth)""",
+    """steered = volshow(truth, cmaps="magma", vmins=0, vmaxs=1, live=True)
+steered.slice, steered.axis, steered.window = 7, 1, [[0.25, 0.75]]
+steered""",
+]

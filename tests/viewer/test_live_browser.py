@@ -1,176 +1,189 @@
-"""The live viewer in a real JupyterLab: Python steers it and hears it; and what it refuses."""
+"""The viewers in a real JupyterLab: the live one, which Python steers and hears, and the one that needs no kernel."""
 
 import re
 
 import browser
 import lab
-import matplotlib
+import nbformat
 import numpy as np
 import pytest
-from payload import data_of
+from browser import coloured, pixels, press
+from lab import execute
 
-from petcourse.viewer.volumes import volshow
+from petcourse import volshow
+
+pytest.importorskip("playwright")
+from playwright.sync_api import expect
 
 VOLUME = np.random.default_rng(0).random((9, 12, 10)).astype(np.float32)
-CELLS = [
-    """import numpy as np
-from petcourse import volshow
-truth = np.random.default_rng(0).random((9, 12, 10)).astype(np.float32)
-view = volshow({"MLEM": np.zeros_like(truth), "truth": truth}, cmaps="magma", vmins=0, vmaxs=1,
-               units="a.u.", frames="iteration", contours=[truth > 0.5, None], live=True)
-handle = display(view, display_id=True)""",
-    """import time
-import ipywidgets
-slider = ipywidgets.IntSlider(4, description="linked", max=8)
-ipywidgets.jslink((slider, "value"), (view, "slice"))
-slider""",
-    """for k in (1, 2, 3):
-    view.append("MLEM", k / 3 * truth)""",
-]
+STATIC = """a = np.random.default_rng(0).random((9, 12, 10))
+volshow([a, 2 * a, -a], titles=["one", "two", "three"], cmaps=["magma", "Greys_r", "RdBu_r"], units="kBq/mL")"""
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    pytest.importorskip("playwright")
-    if not browser.find():
-        pytest.skip("no Chromium here: install it, or name one in PETCOURSE_CHROMIUM")
-    root = tmp_path_factory.mktemp("lab")
-    lab.write(root / "live.ipynb", CELLS)
-    with lab.jupyterlab(root) as address, browser.chromium() as chromium:
-        context = chromium.new_context(viewport={"width": 1280, "height": 1200})
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("lab")
+
+
+@pytest.fixture(scope="module")
+def visit_lab(chromium, root):
+    """A JupyterLab with a notebook to run and one that was saved; a function from its name to a page and its address."""
+    lab.write(root / "live.ipynb", [*lab.LIVE, STATIC])
+    data = {"text/html": volshow(VOLUME, alt="A saved viewer")._repr_html_(), "text/plain": "<volshow>"}
+    output = nbformat.v4.new_output("execute_result", data=data, execution_count=1)
+    lab.write(root / "saved.ipynb", [nbformat.v4.new_code_cell(STATIC, id="cell", outputs=[output])])
+    with lab.jupyterlab(root) as address, chromium.new_context(viewport={"width": 1280, "height": 1200}) as context:
         context.route(re.compile(r"^https?://(?!127\.0\.0\.1)"), lambda route: route.abort())
-        page = context.new_page()
-        lab.run_all(page, address("live"))
-        page.wait_for_selector(".pv")
-        yield page
+        yield lambda name: (context.new_page(), address(name))
 
 
-def execute(page, code):
-    """Run code in the notebook's kernel; return what it printed."""
-    return page.evaluate(
-        """async (code) => {
-            let text = "";
-            const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-            const future = kernel.requestExecute({code});
-            future.onIOPub = ({content}) => { text += content.text ?? content.traceback?.join("\\n") ?? ""; };
-            await future.done;
-            return text.trim();
-        }""",
-        code,
+@pytest.fixture(scope="module")
+def page(visit_lab):
+    page, address = visit_lab("live")
+    lab.run_all(page, address)
+    expect(page.locator(".pv")).to_have_count(3)
+    return page
+
+
+@pytest.fixture
+def viewer(page):
+    """The first viewer, which the notebook calls `view`."""
+    return page.locator(".pv").first
+
+
+def magma(image):
+    return coloured(image.clip(0, 1), "magma", 0, 1)
+
+
+def slider(viewer, name):
+    return viewer.get_by_role("slider", name=name, exact=True)
+
+
+def frame(viewer):
+    return viewer.locator(".pv-place").nth(1)
+
+
+def seen(viewer):
+    """All that a reader can have chosen: pixels, zoom, crosshair and mark, places, tool, window."""
+    return viewer.evaluate(
+        """viewer => [["canvas", c => c.toDataURL()], [".pv-image", c => c.style.transform],
+                      [".pv-over path", p => p.getAttribute("d")], ["output, .pv-tick", e => e.textContent],
+                      ["[aria-pressed=true]", b => b.textContent]].map(
+            ([name, read]) => [...viewer.querySelectorAll(name)].map(read))"""
     )
 
 
-def coloured(image):
-    return matplotlib.colormaps["magma"](np.rint(image.clip(0, 1) * 255).astype(int), bytes=True)[..., :3]
-
-
-def test_frames_that_python_appends_are_shown_and_kept(page):
-    page.wait_for_function("document.querySelectorAll('.pv-place')[1].textContent === '3 / 3'")
-    np.testing.assert_array_equal(browser.pixels(page, 0), coloured(VOLUME[4]))
-    page.get_by_role("slider", name="iteration").fill("1")
-    np.testing.assert_array_equal(browser.pixels(page, 0), coloured(VOLUME[4] / 3))
-    page.wait_for_function("document.querySelectorAll('.pv-place')[1].textContent === '1 / 3'")
+def test_frames_that_python_appends_are_shown_and_kept(page, viewer):
+    expect(frame(viewer)).to_have_text("3 / 3")
+    np.testing.assert_array_equal(pixels(viewer), magma(VOLUME[4]))
+    slider(viewer, "iteration").fill("1")
+    np.testing.assert_array_equal(pixels(viewer), magma(VOLUME[4] / 3))
+    expect(frame(viewer)).to_have_text("1 / 3")
     assert execute(page, "time.sleep(0.2); print(view.frame)") == "1"
     execute(page, "view.replace('MLEM', truth[::-1]); view.frame = 3")
-    page.wait_for_function("document.querySelectorAll('.pv-place')[1].textContent === '3 / 3'")
-    np.testing.assert_array_equal(browser.pixels(page, 0), coloured(VOLUME[::-1][4]))
-    page.screenshot(path=browser.SCREENS / "live.png")
+    expect(frame(viewer)).to_have_text("3 / 3")
+    np.testing.assert_array_equal(pixels(viewer), magma(VOLUME[::-1][4]))
 
 
-def test_python_steers_and_hears(page):
+def test_python_steers_and_hears(page, viewer):
     execute(page, "view.slice, view.axis = 7, 0")
-    page.wait_for_function("document.querySelector('.pv-place').textContent === '7 / 8'")
-    np.testing.assert_array_equal(browser.pixels(page, 1), coloured(VOLUME[7]))
-    page.get_by_role("slider", name="slice", exact=True).fill("2")
+    expect(viewer.locator(".pv-place").first).to_have_text("7 / 8")
+    np.testing.assert_array_equal(pixels(viewer, 1), magma(VOLUME[7]))
+    slider(viewer, "slice").fill("2")
     assert execute(page, "time.sleep(0.2); print(view.slice)") == "2"
     execute(page, "view.window = [[0, 0.5], [0, 0.5]]")
-    bars = "[...document.querySelectorAll('.pv-bar')]"
-    page.wait_for_function(f"{bars}.every(bar => bar.getAttribute('aria-label').includes('to 0.5'))")
-    np.testing.assert_allclose(browser.pixels(page, 1), coloured(VOLUME[2] * 2).astype(int), atol=6)
-    canvas = page.locator("canvas.pv-image").nth(1).bounding_box()
-    page.mouse.move(canvas["x"] + 3.5 / 10 * canvas["width"], canvas["y"] + 5.5 / 12 * canvas["height"])
+    for bar in viewer.locator(".pv-bar").all():
+        expect(bar).to_have_attribute("aria-label", "colour bar from 0 to 0.5 a.u.")
+    np.testing.assert_allclose(pixels(viewer, 1), magma(VOLUME[2] * 2).astype(int), atol=6)
+    browser.point(viewer, 1, 5, 3, (12, 10))
     assert execute(page, "time.sleep(0.2); print(view.cursor)") == "[2, 5, 3]"
     page.mouse.move(5, 5)
     assert execute(page, "time.sleep(0.2); print(view.cursor)") == "None"
 
 
-def test_linked_with_an_ipywidget(page):
+def test_linked_with_an_ipywidget(page, viewer):
     execute(page, "view.slice = 5")
-    page.wait_for_function("document.querySelector('.pv-place').textContent === '5 / 8'")
+    expect(viewer.locator(".pv-place").first).to_have_text("5 / 8")
     assert page.locator(".widget-readout").first.inner_text() == "5"
 
 
-def test_it_is_replaced_by_one_that_needs_no_kernel(page):
-    execute(page, "handle.update(view.still())")
-    page.wait_for_function("document.querySelector('.pv')?.closest('.jp-RenderedHTMLCommon')")
-    assert page.locator(".pv").count() == 1
-    assert page.locator(".pv-place").nth(1).inner_text() == "3 / 3"
+def test_what_python_set_before_it_was_shown_stays(page):
+    viewer = page.locator(".pv").nth(1)
+    np.testing.assert_array_equal(pixels(viewer), coloured(VOLUME[::-1, 7], "magma", 0, 1, [0.25, 0.75]))
+    assert viewer.get_by_role("button", pressed=True).all_inner_texts() == ["coronal", "value"]
+    assert execute(page, "print(steered.slice, steered.axis, steered.window)") == "7 1 [[0.25, 0.75]]"
+    execute(page, "steered.slice = 99")
+    assert execute(page, "time.sleep(0.2); print(steered.slice)") == "11"  # the last there is
 
 
-@pytest.mark.parametrize(
-    ("panel", "volume", "message"),
-    [
-        ("PET", VOLUME, r"panel is 'PET', but one of \['a', 'b'\]"),
-        (2, VOLUME, "panel is 2, but one of"),
-        (True, VOLUME, "panel is True, but one of"),
-        ("a", VOLUME[1:], r"has shape \(8, 12, 10\), but the panel shows \(9, 12, 10\)"),
-        ("a", VOLUME + np.nan, "NaN or infinite"),
-        ("a", VOLUME + 1j, "complex"),
-    ],
-)
-def test_what_cannot_be_shown_is_refused(panel, volume, message):
-    view = volshow({"a": VOLUME, "b": VOLUME}, live=True)
-    for change in (view.append, view.replace):
-        with pytest.raises(ValueError, match=message) as error:
-            change(panel, volume)
-        assert "\n" not in str(error.value) and str(error.value).endswith(".")
+@pytest.fixture
+def busy(page, root):
+    """Keep the kernel from hearing the page, until the function that is returned lets it go on with some code."""
+    go_on = root / "go_on"
+    code = "while not pathlib.Path('go_on').exists(): time.sleep(0.05)\npathlib.Path('go_on').unlink()\n"
+
+    def start(then):
+        execute(page, code + then, wait=False)
+        return go_on.touch
+
+    return start
 
 
-@pytest.mark.parametrize("frame", [2, -3, "last", 0.0])
-def test_a_frame_that_is_not_there_is_refused(frame):
-    view = volshow({"a": np.stack([VOLUME] * 2)}, live=True)
-    with pytest.raises(ValueError, match=f"frame is {frame!r}, but panel 'a' has 2 frames"):
-        view.replace("a", VOLUME, frame=frame)
-    view.replace("a", 2 * VOLUME, frame=0)
-    np.testing.assert_array_equal(view._volumes[0], [2 * VOLUME, VOLUME])
-    assert view._sent == [[1, 0]]
+def test_a_reader_who_went_back_stays_there_while_the_kernel_is_busy(page, viewer, busy):
+    go_on = busy("view.append('MLEM', truth / 2)")
+    slider(viewer, "iteration").fill("1")
+    go_on()
+    expect(frame(viewer)).to_have_text("1 / 4")
+    np.testing.assert_array_equal(pixels(viewer), coloured(VOLUME[5] / 3, "magma", 0, 1, [0, 0.5]))
+    assert execute(page, "time.sleep(0.2); print(view.frame)") == "1"
 
 
-@pytest.mark.parametrize("window", [[], [[0, 1], [0, 1]], [[1, 0]], [[0, np.nan]], [[0, np.inf]], [[0]]])
-def test_a_window_that_colours_nothing_is_refused(window):
-    view = volshow(VOLUME, live=True)
-    with pytest.raises(ValueError, match="window is"):
-        view.window = window
-    view.window = [[0, 0.5]]
+def test_the_viewer_that_takes_its_place_keeps_what_the_reader_chose(page, viewer, busy):
+    go_on = busy("handle.update(view.still())")
+    press(viewer, "coronal")
+    slider(viewer, "coronal slice").fill("3")
+    viewer.locator("canvas.pv-image").nth(1).click(position={"x": 90, "y": 70})
+    press(viewer, "zoom in")
+    press(viewer, "profile")
+    viewer.locator("canvas.pv-image").nth(1).press("ArrowDown")
+    page.mouse.move(5, 5)
+    chosen = seen(viewer)
+    go_on()
+    expect(page.locator(".jp-OutputArea-output.jp-RenderedHTMLCommon .pv")).to_have_count(2)
+    assert page.locator(".pv").count() == 3
+    assert seen(viewer) == chosen
+    assert "1 / 4" in chosen[3] and "profile" in chosen[4]
+    press(viewer, "reset")
+    assert "0.5" not in seen(viewer)[3]  # the full window
 
 
-def test_a_difference_that_would_not_follow_is_refused():
-    with pytest.raises(ValueError, match="live viewer has no difference"):
-        volshow({"a": VOLUME, "b": VOLUME}, difference=("a", "b"), live=True)
+def test_the_one_without_a_kernel_hears_its_keys(page):
+    viewer = page.locator(".pv").nth(2)
+    before = [pixels(viewer, i) for i in range(3)]
+    one = slider(viewer, "slice")
+    one.focus()
+    for key, want in (("ArrowRight", 5), ("ArrowDown", 4), ("End", 8), ("Home", 0), ("ArrowUp", 1)):
+        page.keyboard.press(key)
+        assert int(one.input_value()) == want
+    assert all((pixels(viewer, i) != before[i]).any() for i in range(3))
+    viewer.get_by_role("button", name="coronal").focus()
+    for key in ("Enter", "Tab", "Space"):
+        page.keyboard.press(key)
+    assert viewer.get_by_role("button", pressed=True).all_inner_texts() == ["sagittal", "value"]
+    viewer.locator("canvas.pv-image").first.focus()
+    for key in ("ArrowLeft", "ArrowUp", "PageUp"):
+        page.keyboard.press(key)
+    assert viewer.locator(".pv-where").inner_text() == "z 2, y 6, x 6"
+    browser.screenshot(page, "viewer_lab")
+    page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    page.wait_for_selector("body[data-jp-theme-light='false']", state="attached")
+    page.wait_for_selector("#jupyterlab-splash", state="detached")
+    browser.screenshot(page, "viewer_lab_dark")
 
 
-def test_one_too_large_to_be_stored_says_so(monkeypatch):
-    monkeypatch.setattr("petcourse.viewer.page.LIMIT_MB", -1)
-    bundle, _ = volshow(VOLUME, live=True)._repr_mimebundle_()
-    assert bundle["text/html"].startswith("<p>Not stored, for the volumes would take about")
-
-
-def test_the_still_has_all_frames_and_bounds():
-    view = volshow({"a": VOLUME}, vmins=0, vmaxs=1, live=True)
-    assert data_of(view.still())["panels"][0]["shape"] == [1, 9, 12, 10]
-    view.append("a", 3 * VOLUME)
-    assert view.frame == 1 and data_of(view.still())["panels"][0]["shape"] == [2, 9, 12, 10]
-    assert view._bounds == [[False, True]]
-    view.frame = 0
-    view.append("a", VOLUME)
-    assert view.frame == 0  # a reader who went back stays there
-    bundle, _ = view._repr_mimebundle_()
-    assert bundle["text/html"] == view.still()._repr_html_()
-    assert "application/vnd.jupyter.widget-view+json" in bundle
-
-
-def test_a_frame_that_is_computed_on_in_place_stays_as_it_was_shown():
-    view, theta = volshow({"a": VOLUME}, live=True), VOLUME.copy()
-    view.append("a", theta)
-    theta[:] = 0
-    np.testing.assert_array_equal(view._volumes[0][1], VOLUME)
+def test_where_scripts_are_not_trusted_the_picture_stays(visit_lab):
+    page, address = visit_lab("saved")
+    page.goto(address)  # never run here, so its scripts may not run
+    picture = page.get_by_role("img", name="A saved viewer")
+    picture.wait_for()
+    assert picture.evaluate("i => i.naturalWidth") > 300 and page.locator(".pv").count() == 0
