@@ -29,10 +29,29 @@ def small(seed=0, filters=(4, 8), channels=1):
     return unet((16, 16, channels), filters, seed)
 
 
-def test_training_denoises_discs_it_never_saw():
+@pytest.fixture(scope="module")
+def built():
+    """One network for many tests, and its state: Keras takes a second to compile each."""
+    model = small()
+    model.optimizer.build(model.trainable_variables)
+    return model, [(v, np.asarray(v).copy()) for v in (*model.weights, *model.optimizer.variables)]
+
+
+@pytest.fixture
+def model(built):
+    """That network, as it was built."""
+    reset(built)
+    return built[0]
+
+
+def reset(built):
+    for variable, value in built[1]:
+        variable.assign(value)
+
+
+def test_training_denoises_discs_it_never_saw(model):
     x, y = toy(64)
     unseen = toy(32, seed=1)
-    model = small()
     history = train(model, x, y, 60, unseen, batch_size=16)
     assert [len(v) for v in history.values()] == [60, 60]
     assert history["loss"][-1] < 0.5 * history["loss"][0]
@@ -41,47 +60,40 @@ def test_training_denoises_discs_it_never_saw():
     np.testing.assert_allclose(history["val_loss"][-1], expected, rtol=1e-5)
 
 
-def test_a_dead_last_relu_is_told():
+def test_a_dead_last_relu_is_told(model):
     """Zero everywhere, without a gradient: without the sentence, an hour of training would leave an empty image."""
-    model = small()
     model.layers[-1].bias.assign([-100.0])
     with pytest.raises(DeadNetwork, match="another seed"):
         train(model, *toy(64), 2, checkpoint="dead")
     assert not cache_folder().exists()
 
 
-def test_tiny_or_empty_targets_are_no_dead_network():
-    (x, y), model = toy(), small()
+def test_tiny_or_empty_targets_are_no_dead_network(model):
+    x, y = toy()
     train(model, 1e-5 * x, 1e-5 * y, 2)
     train(model, x, 0 * y, 2)
 
 
-def test_the_loss_is_the_mean_over_the_slices_not_over_the_batches():
+def test_the_loss_is_the_mean_over_the_slices_not_over_the_batches(model):
     """Without learning, an epoch of 10 slices in batches of 4, 4, 2 gives the error of all ten."""
     x, y = toy(10)
-    model = small()
     model.optimizer.learning_rate = 0.0
     expected = np.mean((model.predict(x, verbose=0) - y) ** 2, dtype=np.float64)
     history = train(model, x, y, 1, (x, y), batch_size=4)
     np.testing.assert_allclose([history["loss"][0], history["val_loss"][0]], expected, rtol=1e-5)
 
 
-def test_a_seed_gives_the_same_bits_and_another_seed_others():
-    model = small()
-    model.optimizer.build(model.trainable_variables)
-    start = [(v, np.asarray(v).copy()) for v in (*model.weights, *model.optimizer.variables)]
-
+def test_a_seed_gives_the_same_bits_and_another_seed_others(built):
     def run(seed):
-        for variable, value in start:
-            variable.assign(value)
-        return train(model, *toy(), 3, toy(seed=1), seed=seed, batch_size=4), model.get_weights()
+        reset(built)
+        return train(built[0], *toy(), 3, toy(seed=1), seed=seed, batch_size=4), built[0].get_weights()
 
     (history, weights), (again, same), (other, _) = run(0), run(0), run(1)
     assert history == again != other
     assert all((a == b).all() for a, b in zip(weights, same, strict=True))
 
 
-def test_callbacks_see_each_epoch_and_can_stop():
+def test_callbacks_see_each_epoch_and_can_stop(model):
     keras = load_keras()
     seen = []
 
@@ -90,7 +102,7 @@ def test_callbacks_see_each_epoch_and_can_stop():
             seen.append((epoch, logs["loss"], logs["val_loss"]))
             self.model.stop_training = epoch == 2
 
-    history = train(small(), *toy(), 9, toy(seed=1), callbacks=[Watch()])
+    history = train(model, *toy(), 9, toy(seed=1), callbacks=[Watch()])
     assert seen == [(i, history["loss"][i], history["val_loss"][i]) for i in range(3)]
 
 
@@ -114,21 +126,24 @@ BAD = np.full((10, 16, 16, 1), np.nan)
         ({"targets": np.full((10, 16, 16, 1), 1e30)}, "no longer finite in epoch 0"),
     ],
 )
-def test_bad_input(change, sentence):
+def test_bad_input(model, change, sentence):
     x, y = toy()
     with pytest.raises((ValueError, TypeError), match=sentence):
-        train(small(), **({"inputs": x, "targets": y, "epochs": 1} | change))
+        train(model, **({"inputs": x, "targets": y, "epochs": 1} | change))
 
 
-def test_resumed_training_gives_the_same_bits():
+def test_resumed_training_gives_the_same_bits(built):
     x, y = toy()
-    whole, parts = small(), small()
-    expected = train(whole, x, y, 6, (x, y), batch_size=4)
-    train(parts, x, y, 2, (x, y), "a", batch_size=4)
-    train(parts, x, y, 4, (x, y), "a", batch_size=4)
+    model, _ = built
+    reset(built)
+    expected = train(model, x, y, 6, (x, y), batch_size=4)
+    weights = model.get_weights()
+    reset(built)
+    train(model, x, y, 2, (x, y), "a", batch_size=4)
+    train(model, x, y, 4, (x, y), "a", batch_size=4)
     parts = small()  # as in a new kernel: nothing of the model before is left
     assert train(parts, x, y, 6, (x, y), "a", batch_size=4) == expected
-    assert all((a == b).all() for a, b in zip(parts.get_weights(), whole.get_weights(), strict=True))
+    assert all((a == b).all() for a, b in zip(parts.get_weights(), weights, strict=True))
     assert train(parts, x, y, 6, (x, y), "a", batch_size=4) == expected  # nothing left to do
     (path,) = cache_folder().iterdir()
     assert path.name.startswith("a-")
@@ -136,8 +151,8 @@ def test_resumed_training_gives_the_same_bits():
         train(parts, x, y, 5, (x, y), "a", batch_size=4)
 
 
-def test_the_bar_of_a_resumed_training_begins_where_it_stopped(capsys):
-    model, begins = small(), []
+def test_the_bar_of_a_resumed_training_begins_where_it_stopped(model, capsys):
+    begins = []
     for epochs in (2, 4, 4):
         train(model, *toy(), epochs, checkpoint="c")
         begins.append(re.search(r"\d+/\d+", capsys.readouterr().err)[0])
@@ -179,23 +194,25 @@ def test_a_killed_process_loses_at_most_an_epoch():
     assert resumed == train(unet((16, 16, 1), (4, 8)), *arguments, batch_size=4)
 
 
-def test_a_damaged_checkpoint_is_named_and_the_training_starts_anew():
+def test_a_damaged_checkpoint_is_named_and_the_training_starts_anew(built):
     x, y = toy()
-    expected = train(small(), x, y, 2, checkpoint="a")
+    reset(built)
+    expected = train(built[0], x, y, 2, checkpoint="a")
     (path,) = cache_folder().iterdir()
     damaged = bytearray(path.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     path.write_bytes(damaged)
+    reset(built)
     with pytest.warns(RuntimeWarning, match=rf"{path.name} cannot be used.*anew") as caught:
-        assert train(small(), x, y, 2, checkpoint="a") == expected
+        assert train(built[0], x, y, 2, checkpoint="a") == expected
     assert caught[0].filename == __file__
 
 
-def test_where_nothing_can_be_kept_the_training_goes_on(tmp_path, monkeypatch):
+def test_where_nothing_can_be_kept_the_training_goes_on(model, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("PETCOURSE_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.warns(RuntimeWarning, match="not kept.*PETCOURSE_CACHE"):
-        history = train(small(), *toy(), 2, checkpoint="a")
+        history = train(model, *toy(), 2, checkpoint="a")
     assert len(history["loss"]) == 2
 
 
@@ -222,10 +239,9 @@ def at_rate(rate):
     return model
 
 
-def test_a_checkpoint_is_found_again_by_the_same_training_only():
+def test_a_checkpoint_is_found_again_by_the_same_training_only(model):
     """Layers of models built later have other names, and training changes weights: neither is another training."""
     adam = load_keras().optimizers.Adam
-    model = small()
     first = key(model)
     train(model, *toy(), 1)
     assert first == key(model) == key() == key(compiled(adam()))
@@ -246,9 +262,8 @@ def test_a_checkpoint_is_found_again_by_the_same_training_only():
     assert all(one != other for i, one in enumerate(others) for other in others[:i])
 
 
-def test_the_trained_network_survives_as_a_keras_file(tmp_path):
+def test_the_trained_network_survives_as_a_keras_file(model, tmp_path):
     x, y = toy()
-    model = small()
     train(model, x, y, 2)
     model.save(tmp_path / "unet.keras")
     loaded = load_keras().saving.load_model(tmp_path / "unet.keras")
