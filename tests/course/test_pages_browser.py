@@ -32,18 +32,12 @@ both = pytest.mark.parametrize("path", [*PAGES, *DECKS], ids=lambda path: f"{pat
 @pytest.fixture
 def visit(chromium):
     """Open a file; at the end it has tried to reach no address, and no script has failed."""
-    contexts = []
+    pages, asked, errors = [], [], []
 
     def visit(path, query="", **options):
-        context = chromium.new_context(viewport={"width": 1280, "height": 720}, **options)
-        context.asked, context.errors = [], []
-        contexts.append(context)
-        context.route(
-            re.compile("^(https?|wss?):"), lambda route: (context.asked.append(route.request.url), route.abort())
-        )
-        page = context.new_page()
-        page.on("pageerror", lambda error: context.errors.append(str(error)))
-        page.on("requestfailed", lambda request: context.errors.append(f"not there: {request.url[:200]}"))
+        page = browser.isolated(chromium, asked, errors, viewport={"width": 1280, "height": 720}, **options)
+        pages.append(page)
+        page.on("requestfailed", lambda request: errors.append(f"not there: {request.url[:200]}"))
         page.goto(path.as_uri() + query)
         if options.get("java_script_enabled", True) and path.stem != "index":
             page.wait_for_function("window.MathJax?.startup?.promise")
@@ -51,10 +45,9 @@ def visit(chromium):
         return page
 
     yield visit
-    for context in contexts:
-        asked, errors = context.asked, context.errors
-        context.close()
-        assert not asked and not errors
+    for page in pages:
+        page.context.close()
+    assert not asked and not errors
 
 
 def alive(page, scope="document"):

@@ -60,7 +60,7 @@ class Visits:
 
     def __call__(self, body, style="", width=960, scheme="light", **options):
         key = str(options)
-        page = self.pages[key] = self.pages.get(key) or self.new_page(options)
+        page = self.pages[key] = self.pages.get(key) or isolated(self.chromium, self.asked, self.errors, **options)
         page.mouse.move(0, 0)
         page.set_viewport_size({"width": width, "height": 720})
         page.emulate_media(color_scheme=scheme)
@@ -72,12 +72,14 @@ class Visits:
             page.wait_for_selector(".pv", state="attached")
         return page
 
-    def new_page(self, options):
-        context = self.chromium.new_context(**options)
-        context.route(re.compile("^https?:"), lambda route: (self.asked.append(route.request.url), route.abort()))
-        page = context.new_page()
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        return page
+
+def isolated(chromium, asked, errors, **options):
+    """Return a page that reaches no network; addresses that it asks for, and errors of its scripts, join the lists."""
+    context = chromium.new_context(**options)
+    context.route(re.compile("^(https?|wss?):"), lambda route: (asked.append(route.request.url), route.abort()))
+    page = context.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    return page
 
 
 def pixels(page, panel=0, selector="canvas.pv-image"):
