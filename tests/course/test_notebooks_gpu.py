@@ -1,6 +1,7 @@
-"""The notebooks with CuPy's arrays, without a changed line: whatever mixes them with NumPy's, or plots them, fails."""
+"""Notebooks and the benchmark on CuPy's stand-in: whatever mixes its arrays with NumPy's, or plots them, fails."""
 
 import json
+import re
 import sys
 from collections import deque
 from pathlib import Path
@@ -11,7 +12,9 @@ import matplotlib.pyplot as plt
 import pytest
 
 import petcourse.scan.kernels
-from petcourse.hardware.gpu import gpu_trouble
+from benchmarks import projectors
+from petcourse import Scanner
+from petcourse.hardware.gpu import Trouble, gpu_trouble
 from petcourse.scan.loops import Loops
 
 NUMBERS = ["00", "02", "03"]  # those that compute with arrays of either kind
@@ -84,3 +87,32 @@ def test_notebook_where_only_cupy_works(number, monkeypatch):
     with pytest.warns(UserWarning, match="computing on the CPU: the GPU's kernels cannot be made"):
         names = run(number, monkeypatch)
     assert names["X"].device == "cpu"
+
+
+def rows(monkeypatch):
+    """What the benchmark writes of a GPU, for a scanner of two rings and in this process."""
+    small = Scanner.mmr(rings=2)
+    monkeypatch.setattr(projectors, "alone", lambda function, *given: function(*given))
+    monkeypatch.setattr(Scanner, "mmr", lambda: small)
+    return "\n".join(projectors.gpu_tables(1))
+
+
+def test_the_benchmark_has_rows_for_a_gpu(monkeypatch):
+    """The device is named, and each row has its numbers: it works on the day when there is a GPU."""
+    insert_fake(monkeypatch)
+    monkeypatch.setattr(petcourse.scan.kernels, "Kernels", CopyingLoops)
+    text = rows(monkeypatch)
+    assert "Fake GPU 0, CuPy" in text
+    for what, radius in (("forward", 290), ("back", 290), ("forward", 150), ("back", 150)):
+        assert re.search(
+            rf"\| {what} \| {radius} \| [\d.]+ \| [\d.]+ \| 4 \| \d+ \| 0.0e\+00 \|", text
+        )  # Loops: no difference
+    for radius in (290, 150):
+        assert re.search(rf"\| MLEM iteration with PSF \| {radius} \| [\d.]+ \| [\d.]+ \| 2 \| \d+ \| \|", text)
+    dots = re.search(r"Dot test on the GPU.*: (.*) at 290 mm, (.*) at 150 mm", text)
+    assert all(float(dot) < 1e-5 for dot in dots.groups())
+
+
+def test_the_benchmark_without_a_gpu_says_so(monkeypatch):
+    monkeypatch.setattr(projectors, "gpu_trouble", lambda: Trouble("nothing here (error 1)", "buy one"))
+    assert rows(monkeypatch) == "\nNo GPU could be had for this run, so nothing is said of its speed (nothing here)."
