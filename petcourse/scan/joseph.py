@@ -64,6 +64,16 @@ def _voxel_columns(ray, i, side, depth):
 
 
 @njit(inline="always")
+def _seen(rays, angle0, angle1, bin0, bin1):
+    """Whether any of the rays meets the field of view."""
+    for a in range(angle0, angle1):
+        for b in range(bin0, bin1):
+            if rays[a, b].first < rays[a, b].last:
+                return True
+    return False
+
+
+@njit(inline="always")
 def _spread(column, image, ray, i, side, depth):
     """Add a column to the two voxel columns of row i that a ray passes between."""
     here, next_, near, far = _voxel_columns(ray, i, side, depth)
@@ -116,6 +126,9 @@ def project(image, side, depth, rays, segments, weight, factor, angle0, angle1, 
     deep = uint64(depth)
     for bin0 in range(0, bins, TILE_BINS):
         bin1 = min(bin0 + TILE_BINS, bins)
+        if not _seen(rays, angle0, angle1, bin0, bin1):
+            out[:, angle0:angle1, bin0:bin1] = 0
+            continue
         sums[:] = 0
         for row0 in range(0, side, TILE_ROWS):
             for a in range(angle0, angle1):
@@ -146,12 +159,9 @@ def project(image, side, depth, rays, segments, weight, factor, angle0, angle1, 
                     here = (a - angle0) * TILE_BINS * width + s.start + plane
                     for b in range(bin1 - bin0):
                         value = sums[here + b * width] * oblique[a - angle0, b] * weight[s.first + plane]
+                        if factor.size:
+                            value *= factor[s.first + plane, a, bin0 + b]
                         out[s.first + plane, a, bin0 + b] = value
-        if factor.size:
-            for plane in range(out.shape[0]):
-                for a in range(angle0, angle1):
-                    for b in range(bin0, bin1):
-                        out[plane, a, b] *= factor[plane, a, b]
 
 
 @compiled(void(_sinogram, _rays, _segments, float32[::1], _factor, int64, int64, int64, float32[::1]))
@@ -162,6 +172,8 @@ def gather_rays(sinogram, rays, segments, weight, factor, angle, angle0, angles,
     oblique = np.empty(TILE_BINS, float32)
     for bin0 in range(0, bins, TILE_BINS):
         bin1 = min(bin0 + TILE_BINS, bins)
+        if not _seen(rays, angle, angle + 1, bin0, bin1):
+            continue
         tile = (bin0 * angles + (angle - angle0) * TILE_BINS) * width
         for s in segments:
             _obliquity(oblique, rays[angle], s.rise, bin0, bin1)
