@@ -3,8 +3,8 @@
 import numpy as np
 
 from petcourse.hardware.device import array_module, as_numpy, module_of, require_array
-from petcourse.scan.operator import Operator
-from petcourse.scan.projector import Projector
+from petcourse.scan.operator import Operator, Product
+from petcourse.scan.projector import LineIntegrals, Projector
 
 
 class Attenuation(Operator):
@@ -39,8 +39,11 @@ class Attenuation(Operator):
         return module_of(self.factors)
 
     def dot(self, x):
-        fits = isinstance(x, Projector) and x.dimsd == self.dims and x.xp is self.xp
-        return AttenuatedProjector(self, x) if fits else super().dot(x)
+        fits = isinstance(x, LineIntegrals) and x.dimsd == self.dims and x.xp is self.xp
+        if fits:
+            return AttenuatedProjector(self.factors, x)
+        # A @ (X @ H) as (A @ X) @ H
+        return (self @ x.left) @ x.right if isinstance(x, Product) else super().dot(x)
 
     def forward(self, x):
         return self.factors * x
@@ -60,19 +63,35 @@ class Attenuation(Operator):
 class AttenuatedProjector(Operator):
     """``A @ X``: the projector multiplies each bin by its factor while it has it, which saves a second sinogram."""
 
-    def __init__(self, A, X):
-        self.A, self.X = A, X
+    def __init__(self, factors, X):
+        self.factors, self.X = factors, X
         super().__init__(X.dims, X.dimsd, "A @ X")
 
     @property
     def xp(self):
         return self.X.xp
 
+    @property
+    def box(self):
+        return self.X.box
+
     def forward(self, theta):
-        return self.X.engine.forward(theta, self.A.factors)
+        return self.X.engine.forward(theta, self.factors)
 
     def back(self, m):
-        return self.X.engine.back(m, self.A.factors)
+        return self.X.engine.back(m, self.factors)
+
+    def subset(self, k, of):
+        return AttenuatedProjector(self.factors[:, k::of], self.X.subset(k, of))
+
+    def inside_box(self, box):
+        return AttenuatedProjector(self.factors, self.X.inside_box(box))
+
+    def __getstate__(self):
+        return {**self.__dict__, "factors": as_numpy(self.factors)}
+
+    def __setstate__(self, state):
+        self.__dict__ |= {**state, "factors": state["X"].xp.asarray(state["factors"])}
 
 
 def attenuation_factors(X, mu):

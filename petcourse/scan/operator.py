@@ -31,9 +31,13 @@ class Operator(LinearOperator):
     ----------
     xp : module or None
         ``numpy`` or ``cupy``: whose arrays it works on; None if both will do.
+    box : slice or None
+        Rows of an image (z, y, x), and columns, beyond which it sees nothing; None if it sees all.
+    reach : int or None
+        Of an operator from image to image: how many voxels across the axis it spreads a voxel; None if unknown.
     """
 
-    xp = np
+    xp, box, reach = np, None, None
 
     def __init__(self, dims, dimsd, name):
         super().__init__(dtype=np.dtype(np.float32), dims=dims, dimsd=dimsd, name=name)
@@ -45,6 +49,14 @@ class Operator(LinearOperator):
     def back(self, y):
         """Apply the transpose to ``y``, a float32 array of shape ``dimsd``, without checking it."""
         raise NotImplementedError
+
+    def subset(self, k, of):
+        """The same operator for the angles k, k + of, k + 2 of, ...: ``P.subset(k, of) @ theta`` is ``(P @ theta)[:, k::of]``."""
+        raise TypeError(f"{self.name} has no subsets: take those of A @ X @ H.")
+
+    def inside_box(self, box):
+        """The same operator for images that are cut to the rows and columns of a box."""
+        raise TypeError(f"{self.name} cannot be cut to a box: take A @ X @ H.")
 
     def dot(self, x):
         """Apply to an array of shape ``dims`` (or its flat form), or compose with another operator."""
@@ -127,6 +139,19 @@ class Product(Operator):
     @property
     def xp(self):
         return self.left.xp or self.right.xp
+
+    @property
+    def box(self):
+        box, reach = self.left.box, self.right.reach
+        if box is None or reach is None:
+            return None
+        return slice(max(0, box.start - reach), min(self.dims[-1], box.stop + reach))
+
+    def subset(self, k, of):
+        return Product(self.left.subset(k, of), self.right)
+
+    def inside_box(self, box):
+        return Product(self.left.inside_box(box), self.right.inside_box(box))
 
     def forward(self, x):
         return self.left.forward(self.right.forward(x))

@@ -9,7 +9,58 @@ from petcourse.scan.operator import Operator
 from petcourse.scan.rays import rays_through
 
 
-class Projector(Operator):
+class LineIntegrals(Operator):
+    """Line integrals along given rays: a `Projector`, or the part of it that sees some angles or a box of the image.
+
+    Parameters
+    ----------
+    rays : Rays
+    threads, device
+        As for `Projector`.
+    """
+
+    def __init__(self, rays, threads=None, device="auto"):
+        self.threads, self.engine = threads, engine(rays, threads, device)
+        super().__init__(rays.image_shape, rays.sinogram_shape, "the projector X")
+
+    @property
+    def device(self):
+        return self.engine.device
+
+    @property
+    def xp(self):
+        return self.engine.xp
+
+    @property
+    def box(self):
+        return self.engine.rays.box
+
+    def forward(self, theta):
+        return self.engine.forward(theta)
+
+    def back(self, m):
+        return self.engine.back(m)
+
+    def subset(self, k, of):
+        rays = self.engine.rays
+        if len(rays.lines) % of or not 0 <= k < of:
+            raise ValueError(
+                f"subset {k} of {of} was asked for and there are {len(rays.lines)} angles: take a number that divides "
+                "them (28, 14 or 7 for the mMR) and count its subsets from 0."
+            )
+        return LineIntegrals(rays.subset(k, of), self.threads, self.device)
+
+    def inside_box(self, box):
+        return LineIntegrals(self.engine.rays.inside_box(box), self.threads, self.device)
+
+    def __getstate__(self):
+        return {**self.__dict__, "engine": (self.engine.rays, self.threads, "auto" if self.device == "gpu" else "cpu")}
+
+    def __setstate__(self, state):
+        self.__dict__ |= {**state, "engine": engine(*state["engine"])}
+
+
+class Projector(LineIntegrals):
     """Line integrals of an image over all lines of response (LORs): ``X @ theta``, and back, ``X.T @ m``.
 
     A bin holds the sum over the ring pairs that are merged in its plane: one ray at the segment's mean ring
@@ -51,7 +102,7 @@ class Projector(Operator):
     def __init__(self, scanner, radius=None, threads=None, device="auto"):
         if threads is not None and (not isinstance(threads, numbers.Integral) or threads < 1):
             raise ValueError(f"threads is {threads!r} and a whole number from 1 is wanted: leave it out for all cores.")
-        self.scanner, self.threads = scanner, threads
+        self.scanner = scanner
         self.radius = scanner.fov_radius if radius is None else float(radius)
         limit = min(scanner.columns * scanner.column_width / 2, np.hypot(*scanner.crystals().T).min())
         if not scanner.column_width <= self.radius <= limit:
@@ -59,28 +110,7 @@ class Projector(Operator):
                 f"a field of view of radius {self.radius:g} mm does not fit this scanner: its image and its ring "
                 f"allow {scanner.column_width:g} to {limit:.1f} mm."
             )
-        self.engine = engine(rays_through(scanner, self.radius), threads, device)
-        super().__init__(scanner.image_shape, scanner.sinogram_shape, "the projector X")
-
-    @property
-    def device(self):
-        return self.engine.device
-
-    @property
-    def xp(self):
-        return self.engine.xp
-
-    def forward(self, theta):
-        return self.engine.forward(theta)
-
-    def back(self, m):
-        return self.engine.back(m)
-
-    def __getstate__(self):
-        return {**self.__dict__, "engine": (self.engine.rays, self.threads, "auto" if self.device == "gpu" else "cpu")}
-
-    def __setstate__(self, state):
-        self.__dict__ |= {**state, "engine": engine(*state["engine"])}
+        super().__init__(rays_through(scanner, self.radius), threads, device)
 
 
 def engine(rays, threads=None, device="auto"):

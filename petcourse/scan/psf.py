@@ -1,5 +1,6 @@
 """H: the point spread function."""
 
+import copy
 import numbers
 
 import numpy as np
@@ -8,6 +9,7 @@ from petcourse.hardware.device import module_of
 from petcourse.scan.operator import Operator
 
 FWHM_PER_SIGMA = np.sqrt(8 * np.log(2))
+TRUNCATE = 4  # standard deviations, beyond which the blur is cut
 
 
 class PSF(Operator):
@@ -39,11 +41,20 @@ class PSF(Operator):
         self.sigma = [fwhm / FWHM_PER_SIGMA / size for size in scanner.voxel]
         super().__init__(scanner.image_shape, scanner.image_shape, "the PSF H")
 
+    @property
+    def reach(self):
+        return int(TRUNCATE * max(self.sigma[1:]) + 0.5)
+
+    def inside_box(self, box):
+        cut, size = copy.copy(self), box.stop - box.start
+        Operator.__init__(cut, (self.dims[0], size, size), (self.dims[0], size, size), self.name)
+        return cut
+
     def forward(self, theta):
         if module_of(theta) is np:
             from scipy.ndimage import gaussian_filter
         else:
             from cupyx.scipy.ndimage import gaussian_filter
-        return gaussian_filter(theta, self.sigma, mode="reflect")
+        return gaussian_filter(theta, self.sigma, mode="reflect", truncate=TRUNCATE)
 
     back = forward

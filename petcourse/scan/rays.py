@@ -1,6 +1,6 @@
 """A scanner's lines as records of plain numbers: what the loops of the CPU and the kernels of the GPU walk along."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -69,6 +69,16 @@ class Rays:
     def width(self):
         """Planes of all segments side by side, with the zeros between them."""
         return int(self.segments["start"][-1] + self.segments["lanes"][-1])
+
+    def subset(self, k, of):
+        """The rays of angles k, k + of, k + 2 of, ..."""
+        return replace(self, lines=np.ascontiguousarray(self.lines[k::of]))
+
+    def inside_box(self, box):
+        """The same rays for an image that is cut to the rows and columns of a box around the field of view."""
+        size = box.stop - box.start
+        within = slice(self.box.start - box.start, self.box.stop - box.start)
+        return replace(self, image_shape=(self.image_shape[0], size, size), box=within)
 
 
 def rays_through(scanner, radius):

@@ -234,7 +234,7 @@ def test_fold(cupy):
     X = Projector(SMALL, device="gpu")
     factors = cupy.asarray(random(X.dimsd))
     both = Attenuation(factors) @ X
-    assert (both.A.factors, both.X) == (factors, X)  # nothing is compiled or copied anew
+    assert (both.factors, both.X) == (factors, X)  # nothing is compiled or copied anew
     assert (both.name, both.xp, both.T.xp) == ("A @ X", cupy, cupy)
 
 

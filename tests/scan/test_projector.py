@@ -185,7 +185,7 @@ def test_attenuation_in_projector_is_the_same_object_in_memory():
     A = Attenuation(random(SMALL.sinogram_shape))
     both = A @ Projector(SMALL)
     assert type(both).__name__ == "AttenuatedProjector"
-    assert both.A.factors is A.factors
+    assert both.factors is A.factors
 
 
 def applied(operator, x):
@@ -202,6 +202,44 @@ def test_operators_go_to_other_processes_and_can_be_copied():
             wanted = operator @ x
             np.testing.assert_array_equal(copy.deepcopy(operator) @ x, wanted)
             np.testing.assert_array_equal(pool.submit(applied, operator, x).result(), wanted)
+
+
+# Some of the angles, part of the image
+
+
+@settings(max_examples=20, deadline=None)
+@given(reference.scanners(), st.integers(0, 2**32))
+def test_a_subset_is_the_projector_at_its_angles(scanner, seed):
+    X, H = Projector(scanner), PSF(scanner, 4.5)
+    theta, m = random(X.dims, seed), random(X.dimsd, seed)
+    of = min(n for n in range(2, X.dimsd[1] + 1) if X.dimsd[1] % n == 0)
+    for P in (X, Attenuation(random(X.dimsd, 2)) @ X @ H, Attenuation(random(X.dimsd, 2)) @ (X @ H)):
+        projection, back = P @ theta, 0
+        for k in range(of):
+            some = P.subset(k, of)
+            np.testing.assert_array_equal(some @ theta, projection[:, k::of])
+            back = back + (some.T @ m[:, k::of]).astype(float)
+        wanted = P.T @ m
+        np.testing.assert_allclose(back, wanted, rtol=1e-5, atol=1e-5 * wanted.max())
+
+
+@settings(max_examples=20, deadline=None)
+@given(reference.scanners(), st.floats(0.3, 1), st.integers(0, 2**32))
+def test_inside_its_box_an_operator_is_the_same_bit_for_bit(scanner, part, seed):
+    X = Projector(scanner, max(part * scanner.fov_radius, scanner.column_width))
+    P = Attenuation(random(X.dimsd, 2)) @ X @ PSF(scanner, 4.5)
+    cut = P.inside_box(P.box)
+    theta, m = random(X.dims, seed), random(X.dimsd, seed)
+    np.testing.assert_array_equal(cut @ theta[:, P.box, P.box], P @ theta)
+    back = np.zeros(X.dims, np.float32)
+    back[:, P.box, P.box] = cut.T @ m
+    np.testing.assert_array_equal(back, P.T @ m)
+
+
+@pytest.mark.parametrize(("k", "of"), [(0, 5), (14, 14), (-1, 14)])
+def test_impossible_subset(k, of):
+    with pytest.raises(ValueError, match=f"subset {k} of {of} .* 252 angles: take a number that divides"):
+        Projector(MMR4).subset(k, of)
 
 
 # Known integrals

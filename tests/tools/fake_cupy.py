@@ -328,9 +328,9 @@ def compiled(code, options):
 def modules(cupy):
     """What goes into ``sys.modules``: CuPy, and the part of cupyx that is used."""
 
-    def gaussian_filter(x, sigma, mode):
+    def gaussian_filter(x, sigma, mode, truncate):
         assert type(x) is ndarray
-        return cupy.asarray(scipy.ndimage.gaussian_filter(x.plain, sigma, mode=mode))
+        return cupy.asarray(scipy.ndimage.gaussian_filter(x.plain, sigma, mode=mode, truncate=truncate))
 
     ndimage = SimpleNamespace(gaussian_filter=gaussian_filter)
     names = {"cupyx": ModuleType("cupyx"), "cupyx.scipy": ModuleType("cupyx.scipy"), "cupyx.scipy.ndimage": ndimage}
