@@ -1,14 +1,19 @@
-"""Maximum likelihood by expectation maximisation: MLEM (Shepp & Vardi 1982, doi:10.1109/TMI.1982.4307558)."""
+"""Maximum likelihood by expectation maximisation: MLEM, and OSEM, which goes through the data part by part.
+
+Shepp & Vardi 1982 (doi:10.1109/TMI.1982.4307558); Hudson & Larkin 1994 (doi:10.1109/42.363108).
+"""
 
 import numbers
+from itertools import cycle, islice
 
 import numpy as np
 
 from petcourse.hardware.device import module_of, require_array, require_memory
+from petcourse.reconstruction.ratio import divide
 from petcourse.scan.operator import Operator
 
 
-def mlem(P, m, r, iterations, theta=None):
+def mlem(P, m, r, iterations, theta=None, likelihood=True):
     """Reconstruct: ``theta <- theta * (P.T @ (m / (P @ theta + r))) / (P.T @ ones)``, again and again.
 
     Bins that expect nothing (gaps) would give 0 / 0 and are left out; so are voxels that no bin sees. With a projector
@@ -25,6 +30,8 @@ def mlem(P, m, r, iterations, theta=None):
     iterations : int
     theta : (z, y, x) float32, optional
         Where to start. Default: 1 in every voxel that is seen.
+    likelihood : bool
+        Whether to compute the log-likelihood, which takes a tenth of the time.
 
     Returns
     -------
@@ -33,7 +40,7 @@ def mlem(P, m, r, iterations, theta=None):
     theta : (z, y, x) float32
         The image after each iteration: a new array each time.
     log_likelihood : float
-        Of the image *before* that iteration (it comes free with the update), without the term that depends on m only.
+        Of the image *before* that iteration, without the term that depends on m only; NaN if it is not asked for.
 
     Raises
     ------
@@ -46,28 +53,65 @@ def mlem(P, m, r, iterations, theta=None):
     """
     _check(P, m, r, iterations, theta)
     require_memory(4 * (2 * np.prod(P.dimsd) + 4 * np.prod(P.dims)), "an MLEM reconstruction", module_of(m))
-    return iterate(P, m, r, iterations, theta)
+    return iterate(P, m, r, iterations, theta, likelihood=likelihood)
 
 
-def iterate(P, m, r, iterations, theta):
-    """What `mlem` does, without its checks."""
-    xp = module_of(m)
-    sensitivity = P.T @ xp.ones(P.dimsd, np.float32)
-    seen = sensitivity > 0
-    sensitivity = xp.where(seen, sensitivity, np.float32(1))  # unseen, the update is 0, and stays 0
-    theta = seen.astype(np.float32) if theta is None else theta
-    for _ in range(iterations):
-        expected = P @ theta  # (plane, angle, bin)
-        if xp.may_share_memory(expected, theta):  # P gave its argument back
-            expected = expected.copy()
-        expected += r
-        log_likelihood = _divide(m, expected)
-        update = P.T @ expected  # (z, y, x); expected now holds m / (P @ theta + r)
-        del expected
-        update = update / sensitivity
-        update *= theta
-        theta = update  # a new array: whoever has the one before keeps it
-        yield theta, log_likelihood
+def osem(P, m, r, passes, subsets=14, theta=None):
+    """MLEM with subset k of the angles in its k-th update: a pass through the data takes the image as far as so many updates.
+
+    It does not converge: it ends in a cycle, the wider the more subsets there are and the more noise.
+
+    Parameters
+    ----------
+    P, m, r, theta
+        As for `mlem`.
+    passes : int
+        Through all data.
+    subsets : int
+        Subset k holds the angles k, k + subsets, ... It divides the number of angles, and best gives each subset equally
+        many live bins: 1, 2, 4, 7, 14 or 28 for the mMR.
+
+    Returns
+    -------
+    iterator of theta
+        (z, y, x) float32 after each *update*, of which a pass has ``subsets``. A voxel that a subset does not see stays.
+
+    Raises
+    ------
+    TypeError, ValueError, MemoryError
+        As `mlem`; and if ``subsets`` does not divide the angles.
+
+    Warns
+    -----
+    UserWarning
+        If the subsets have unequal numbers of live bins.
+    """
+    _check(P, m, r, passes, theta)
+    return (image for image, _ in iterate(P, m, r, passes * subsets, theta, subsets))
+
+
+def iterate(P, m, r, updates, theta=None, subsets=1, likelihood=False):
+    """What `mlem` and `osem` do, without their checks."""
+    xp, r = module_of(m), module_of(m).broadcast_to(r, m.shape)
+    box = P.box or slice(None)  # rows and columns that P sees: only these are computed
+    Q, parts, seen = P.inside_box(box) if P.box else P, [], False
+    for k in range(subsets):
+        P_k = Q.subset(k, subsets) if subsets > 1 else Q
+        s_k = P_k.T @ xp.ones(P_k.dimsd, np.float32)
+        parts.append((P_k, m[:, k::subsets], r[:, k::subsets], s_k + (s_k == 0), s_k == 0))
+        seen = seen | (s_k > 0)
+    theta = seen.astype(np.float32) if theta is None else theta[:, box, box] * seen
+    for P_k, m_k, r_k, s_k, unseen in islice(cycle(parts), updates):
+        y_k = P_k @ theta  # (plane, angle, bin)
+        y_k = y_k.copy() if xp.may_share_memory(y_k, theta) else y_k  # P gave its argument back
+        log_likelihood = divide(m_k, y_k, r_k, likelihood)  # y_k now holds m_k / (P_k @ theta + r_k)
+        update = P_k.T @ y_k  # (z, y, x)
+        update += unseen  # leaves these voxels as they are
+        image = xp.zeros(P.dims, np.float32)  # a new one: whoever has the one before keeps it
+        xp.divide(update, s_k, out=image[:, box, box])
+        image[:, box, box] *= theta
+        theta = image[:, box, box]
+        yield image, log_likelihood
 
 
 def _check(P, m, r, iterations, theta):
@@ -99,24 +143,3 @@ def _check(P, m, r, iterations, theta):
                 f"the start has shape {theta.shape} and reaches from {float(theta.min()):g} to {float(theta.max()):g}: "
                 f"it must have shape {P.dims}, be nowhere negative and somewhere positive."
             )
-
-
-def _divide(m, expected):
-    """Put m / expected into ``expected``; return the log-likelihood."""
-    total = 0.0
-    xp = module_of(m)
-    at_once = 1 if xp is np else 64  # planes: they stay in the CPU's cache, and a GPU has enough to do
-    for first in range(0, len(m), at_once):
-        counts, mean = m[first : first + at_once], expected[first : first + at_once]
-        if ((mean <= 0) & (counts > 0)).any():
-            raise ValueError(
-                "some bins counted although neither image nor randoms reach them: check that radius, randoms and "
-                "attenuation belong to these data."
-            )
-        xp.maximum(mean, np.finfo(np.float32).tiny, out=mean)
-        terms = xp.log(mean)
-        terms *= counts
-        terms -= mean
-        total += float(terms.sum(dtype=np.float64))
-        xp.divide(counts, mean, out=mean)
-    return total

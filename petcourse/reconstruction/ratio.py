@@ -1,0 +1,76 @@
+"""Measured over expected counts, and the log-likelihood: one pass over a sinogram."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numba import njit
+
+from petcourse.hardware.device import module_of
+from petcourse.hardware.machine import available_cores
+
+TINY = np.finfo(np.float32).tiny
+GPU_PLANES = 64  # at a time: enough to do for a GPU, and little memory
+
+
+def divide(m, y, r, likelihood=False):
+    """Put ``m / (y + r)`` into ``y``, 0 where nothing is expected and nothing was measured.
+
+    Parameters
+    ----------
+    m, y, r : (plane, angle, bin)
+        Measured counts, expected trues (float32, overwritten) and mean randoms (float32).
+    likelihood : bool
+        Whether to compute the log-likelihood.
+
+    Returns
+    -------
+    log_likelihood : float
+        ``sum(m log(y + r) - (y + r))``; NaN if it is not asked for.
+
+    Raises
+    ------
+    ValueError
+        If a bin counted that expects nothing.
+    """
+    if module_of(m) is np:
+        with ThreadPoolExecutor(available_cores()) as pool:
+            sums = np.array(list(pool.map(divide_plane, m, y, r, [likelihood] * len(m))))
+    else:
+        parts = [slice(i, i + GPU_PLANES) for i in range(0, len(m), GPU_PLANES)]
+        sums = np.array([_divide_arrays(m[part], y[part], r[part], likelihood) for part in parts])
+    impossible, total = sums.sum(axis=0)
+    if impossible:
+        raise ValueError(
+            f"{impossible:.0f} bins counted although neither image nor randoms reach them: check that radius, randoms and "
+            "attenuation belong to these data."
+        )
+    return float(total) if likelihood else float("nan")
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def divide_plane(m, y, r, likelihood):
+    """The same for one plane (angle, bin): the number of impossible bins, and the sum."""
+    impossible, total = 0, 0.0
+    for a in range(len(m)):
+        counts, mean, randoms = m[a], y[a], r[a]
+        for b in range(len(counts)):
+            mean[b] += randoms[b]
+            impossible += (mean[b] <= 0) & (counts[b] > 0)
+            mean[b] = max(mean[b], TINY)
+        if likelihood:
+            for b in range(len(counts)):
+                total += counts[b] * np.log(mean[b]) - mean[b]
+        for b in range(len(counts)):
+            mean[b] = counts[b] / mean[b]
+    return impossible, total
+
+
+def _divide_arrays(m, y, r, likelihood):
+    """The same with array code, on a GPU."""
+    xp = module_of(m)
+    y += r
+    impossible = int(((y <= 0) & (m > 0)).sum())
+    xp.maximum(y, TINY, out=y)
+    total = float((m * xp.log(y) - y).sum(dtype=np.float64)) if likelihood else 0.0
+    xp.divide(m, y, out=y)
+    return impossible, total
