@@ -51,7 +51,7 @@ def mlem(P, m, r, iterations, theta=None, likelihood=True):
         If there is not enough memory for two sinograms and four images. The images that were given before are as they
         were: go on with ``theta=`` the last one.
     """
-    _check(P, m, r, iterations, theta)
+    check(P, m, r, iterations, theta)
     require_memory(4 * (2 * np.prod(P.dimsd) + 4 * np.prod(P.dims)), "an MLEM reconstruction", module_of(m))
     return iterate(P, m, r, iterations, theta, likelihood=likelihood)
 
@@ -86,7 +86,7 @@ def osem(P, m, r, passes, subsets=14, theta=None):
     UserWarning
         If the subsets have unequal numbers of live bins.
     """
-    _check(P, m, r, passes, theta)
+    check(P, m, r, passes, theta)
     return (image for image, _ in iterate(P, m, r, passes * subsets, theta, subsets))
 
 
@@ -114,7 +114,8 @@ def iterate(P, m, r, updates, theta=None, subsets=1, likelihood=False):
         yield image, log_likelihood
 
 
-def _check(P, m, r, iterations, theta):
+def check(P, m, r, iterations, theta):
+    """Refuse data that are none, or not this operator's."""
     if not isinstance(P, Operator):
         raise TypeError(f"P is of type {type(P).__name__} and an operator is wanted: build it as A @ X @ H.")
     if not isinstance(iterations, numbers.Integral) or iterations < 1:

@@ -102,6 +102,7 @@ class Prior:
     """
 
     def __init__(self, scanner, kappa=None, pairs=None):
+        self.scanner = scanner
         self.weights = (scanner.voxel[-1] / np.linalg.norm(STEPS * scanner.voxel, axis=1)).astype(np.float32)
         self.kappa = np.ones(scanner.image_shape, np.float32) if kappa is None else kappa
         self.pairs = pairs
