@@ -41,6 +41,7 @@ class Posterior:
         P, self.prior, self.beta, self.subsets = P.inside_box(P.box), prior.inside_box(P.box), beta, subsets
         self.parts = [(P.subset(k, subsets), m[:, k::subsets], r[:, k::subsets]) for k in range(subsets)]
         self.sensitivity = sum(P_k.T @ self.xp.ones(P_k.dimsd, np.float32) for P_k, _, _ in self.parts)
+        self.prior.kappa = self.prior.kappa * (self.sensitivity > 0)  # a voxel that no bin sees is nobody's neighbour
 
     def data_gradient(self, theta, k):
         """Gradient of subset k's log-likelihood: ``P_k.T @ (m_k / (P_k @ theta + r_k) - 1)``."""
@@ -70,6 +71,30 @@ class Posterior:
         image = self.xp.zeros(self.shape, np.float32)
         image[:, self.box, self.box] = theta
         return image
+
+
+def even_resolution(P, m, r, theta):
+    """Weights kappa of voxels with which a prior blurs alike in all places: ``sqrt(P.T @ (m / y**2 * (P @ ones)))``.
+
+    Fessler & Rogers 1996 (doi:10.1109/83.535846). With them beta is larger or smaller by their square.
+
+    Parameters
+    ----------
+    P, m, r
+        As for `mlem`.
+    theta : (z, y, x) float32
+        An image that explains the data, such as OSEM's: ``y = P @ theta + r``.
+
+    Returns
+    -------
+    kappa : (z, y, x) float32
+    """
+    xp = module_of(m)
+    y = P @ theta + r
+    weight = P @ xp.ones(P.dims, np.float32)
+    weight *= m
+    weight /= xp.maximum(y, np.finfo(np.float32).eps) ** 2
+    return xp.sqrt(xp.maximum(P.T @ weight, 0))
 
 
 def surrogate_root(em, sensitivity, u, c):

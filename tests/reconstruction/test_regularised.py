@@ -1,0 +1,100 @@
+"""OSEM against its formula, and MAP methods against an optimum that another solver finds, all in float64."""
+
+import numpy as np
+import pytest
+import reference
+from scipy.optimize import minimize
+
+from petcourse import PSF, Attenuation, Projector
+from petcourse.reconstruction.em import osem
+from petcourse.reconstruction.priors import STEPS, Quadratic, RelativeDifference
+from petcourse.reconstruction.regularised import Posterior, bsrem, map_em, svrg
+
+SCANNER = reference.ring(14, 3, radius=60, rings=2, max_ring_difference=1, columns=10, column_width=6.0, bins=40)
+X = Projector(SCANNER, 28)
+MATRIX = reference.matrix(SCANNER, 28).toarray()
+_, Y, XS = SCANNER.axes()
+INSIDE = np.broadcast_to(np.hypot(Y[:, None], XS) <= 28, SCANNER.image_shape)
+RNG = np.random.default_rng(0)
+TRUTH = (5 + 10 * RNG.random(SCANNER.image_shape)) * INSIDE
+R = np.full(X.dimsd, 20, np.float32) * SCANNER.live()
+M = RNG.poisson((MATRIX @ TRUTH.ravel()).reshape(X.dimsd) + R).astype(np.int16)
+SEEN, EPS = MATRIX.sum(axis=0).reshape(SCANNER.image_shape) > 0, 0.02
+
+
+def subset(array, k, of):
+    return array[:, k::of].ravel()
+
+
+def test_osem_equals_its_formula():
+    of, rows = 7, np.arange(MATRIX.shape[0]).reshape(X.dimsd)
+    theta = (MATRIX.sum(axis=0) > 0).astype(float)
+    for n, image in enumerate(osem(X, M, R, 2, of)):
+        A, m, r = MATRIX[subset(rows, n % of, of)], subset(M, n % of, of), subset(R, n % of, of)
+        mean, sensitivity = A @ theta + r, A.sum(axis=0)
+        back = A.T @ np.divide(m, mean, out=np.zeros(len(m)), where=mean > 0)
+        theta = theta * np.divide(back, sensitivity, out=np.ones(len(theta)), where=sensitivity > 0)
+        np.testing.assert_allclose(image.ravel(), theta, rtol=1e-4, atol=1e-5)
+    assert n == 13
+
+
+def test_osem_with_one_subset_is_mlem():
+    from petcourse import mlem
+
+    P = Attenuation(np.full(X.dimsd, 0.5, np.float32)) @ X @ PSF(SCANNER, 5)
+    for image, (theta, _) in zip(osem(P, M, R, 3, 1), mlem(P, M, R, 3), strict=True):
+        np.testing.assert_array_equal(image, theta)
+
+
+def phi(flat, kind, beta):
+    """Minus Phi, and minus its gradient, pair by pair over arrays in float64."""
+    theta, value, slope = flat.reshape(SCANNER.image_shape), 0.0, np.zeros(SCANNER.image_shape)
+    for step in STEPS:
+        j, k = (tuple(slice(max(0, s * d), n + min(0, s * d)) for d, n in zip(step, theta.shape, strict=True))
+                for s in (-1, 1))  # fmt: skip
+        weight = SCANNER.voxel[2] / np.linalg.norm(step * SCANNER.voxel) * SEEN[j] * SEEN[k]
+        d, total = theta[j] - theta[k], theta[j] + theta[k]
+        if kind is Quadratic:
+            value, gj, gk = value + (weight * d**2 / 2).sum(), d, -d
+        else:
+            D = total + 2 * abs(d) + EPS
+            value += (weight * d**2 / D).sum()
+            gj, gk = (d * (2 * D - d * (1 + 2 * np.sign(d))) / D**2, d * (-2 * D - d * (1 - 2 * np.sign(d))) / D**2)
+        slope[j] += weight * gj
+        slope[k] += weight * gk
+    mean = MATRIX @ flat + R.ravel()
+    bins = mean > 0
+    likelihood = (M.ravel()[bins] * np.log(mean[bins]) - mean[bins]).sum()
+    ratio = np.divide(M.ravel(), mean, out=np.zeros(len(mean)), where=bins)
+    return beta * value - likelihood, beta * slope.ravel() - MATRIX.T @ (ratio - bins)
+
+
+def optimum(kind, beta):
+    start = TRUTH.ravel() + 1.0
+    found = minimize(phi, start, (kind, beta), jac=True, bounds=[(0, None)] * start.size, method="L-BFGS-B",
+                     options={"maxiter": 3000, "maxfun": 9000, "ftol": 1e-15, "gtol": 1e-9})  # fmt: skip
+    return found.x.reshape(SCANNER.image_shape), -found.fun
+
+
+METHODS = {
+    "MAP-EM": (Quadratic, 0.5, lambda prior, beta: map_em(X, M, R, prior, beta, 400), 1e-2),
+    "SVRG": (RelativeDifference, 20.0, lambda prior, beta: svrg(X, M, R, prior, beta, 40, 14), 1e-2),
+    "SVRG, quadratic": (Quadratic, 0.5, lambda prior, beta: svrg(X, M, R, prior, beta, 40, 14), 1e-2),
+    "BSREM": (RelativeDifference, 20.0, lambda prior, beta: bsrem(X, M, R, prior, beta, 60, 7), 5e-2),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_optimum_is_reached(name):
+    kind, beta, method, most = METHODS[name]
+    wanted, value = optimum(kind, beta)
+    prior = kind(SCANNER, eps=EPS) if kind is RelativeDifference else kind(SCANNER)
+    *_, found = method(prior, beta)
+    first = next(iter(method(prior, beta)))
+    error = np.linalg.norm((found - wanted)[SEEN]) / np.linalg.norm(wanted[SEEN])
+    values = [-phi(image.ravel().astype(float), kind, beta)[0] for image in (first, found)]
+    assert error < most, (error, values, value)
+    assert value - values[1] < 1e-2 * (value - values[0])
+    assert found.min() >= 0
+    box = Posterior(X, M, R, prior, beta, 14)
+    assert box.value(found) == pytest.approx(values[1], rel=1e-5)
