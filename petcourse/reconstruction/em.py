@@ -9,7 +9,7 @@ from itertools import cycle, islice
 import numpy as np
 
 from petcourse.hardware.device import module_of, require_array, require_memory
-from petcourse.reconstruction.ratio import divide
+from petcourse.reconstruction.ratio import TINY, divide
 from petcourse.scan.operator import Operator
 
 
@@ -53,7 +53,7 @@ def mlem(P, m, r, iterations, theta=None, likelihood=True):
     """
     check(P, m, r, iterations, theta)
     require_memory(4 * (2 * np.prod(P.dimsd) + 4 * np.prod(P.dims)), "an MLEM reconstruction", module_of(m))
-    return iterate(P, m, r, iterations, theta, likelihood=likelihood)
+    return _reconstruct(P, m, r, theta, iterations, likelihood=likelihood)
 
 
 def osem(P, m, r, passes, subsets=14, theta=None):
@@ -87,31 +87,35 @@ def osem(P, m, r, passes, subsets=14, theta=None):
         If the subsets have unequal numbers of live bins.
     """
     check(P, m, r, passes, theta)
-    return (image for image, _ in iterate(P, m, r, passes * subsets, theta, subsets))
+    return (image for image, _ in _reconstruct(P, m, r, theta, passes * subsets, subsets))
 
 
-def iterate(P, m, r, updates, theta=None, subsets=1, likelihood=False):
-    """What `mlem` and `osem` do, without their checks."""
+def iterate(parts, theta, updates, likelihood=False):
+    """Update ``theta`` by one part of the data after another: what `mlem` (one part) and `osem` do."""
+    xp = module_of(theta)
+    for P, m, r, s in islice(cycle(parts), updates):
+        y = P @ theta  # (plane, angle, bin): the trues that are expected
+        y = y.copy() if xp.may_share_memory(y, theta) else y  # P gave its argument back
+        value = divide(m, y, r, likelihood)  # y is now m / (P @ theta + r)
+        update = P.T @ y  # (z, y, x)
+        theta = theta * xp.where(s > 0, update / xp.maximum(s, TINY), 1)
+        yield theta, value
+
+
+def _reconstruct(P, m, r, theta, updates, subsets=1, likelihood=False):
+    """Iterate inside the box that P sees, and hand out whole images."""
     xp, r = module_of(m), module_of(m).broadcast_to(r, m.shape)
-    box = P.box or slice(None)  # rows and columns that P sees: only these are computed
-    Q, parts, seen = P.inside_box(box) if P.box else P, [], False
+    box = P.box or slice(None)
+    P_box, parts = P.inside_box(box) if P.box else P, []
     for k in range(subsets):
-        P_k = Q.subset(k, subsets) if subsets > 1 else Q
-        s_k = P_k.T @ xp.ones(P_k.dimsd, np.float32)
-        parts.append((P_k, m[:, k::subsets], r[:, k::subsets], s_k + (s_k == 0), s_k == 0))
-        seen = seen | (s_k > 0)
+        P_k = P_box.subset(k, subsets) if subsets > 1 else P_box
+        parts.append((P_k, m[:, k::subsets], r[:, k::subsets], P_k.T @ xp.ones(P_k.dimsd, np.float32)))
+    seen = sum(s for *_, s in parts) > 0
     theta = seen.astype(np.float32) if theta is None else theta[:, box, box] * seen
-    for P_k, m_k, r_k, s_k, unseen in islice(cycle(parts), updates):
-        y_k = P_k @ theta  # (plane, angle, bin)
-        y_k = y_k.copy() if xp.may_share_memory(y_k, theta) else y_k  # P gave its argument back
-        log_likelihood = divide(m_k, y_k, r_k, likelihood)  # y_k now holds m_k / (P_k @ theta + r_k)
-        update = P_k.T @ y_k  # (z, y, x)
-        update += unseen  # leaves these voxels as they are
-        image = xp.zeros(P.dims, np.float32)  # a new one: whoever has the one before keeps it
-        xp.divide(update, s_k, out=image[:, box, box])
-        image[:, box, box] *= theta
-        theta = image[:, box, box]
-        yield image, log_likelihood
+    for part, value in iterate(parts, theta, updates, likelihood):
+        image = xp.zeros(P.dims, np.float32)
+        image[:, box, box] = part
+        yield image, value
 
 
 def check(P, m, r, iterations, theta):

@@ -9,7 +9,7 @@ from petcourse.hardware.device import module_of
 from petcourse.hardware.machine import available_cores
 
 TINY = np.finfo(np.float32).tiny
-GPU_PLANES = 64  # at a time: enough to do for a GPU, and little memory
+PLANES = 64  # at a time: enough to do for a thread or a GPU, and little memory
 
 
 def divide(m, y, r, likelihood=False):
@@ -32,13 +32,11 @@ def divide(m, y, r, likelihood=False):
     ValueError
         If a bin counted that expects nothing.
     """
-    if module_of(m) is np:
-        with ThreadPoolExecutor(available_cores()) as pool:
-            sums = np.array(list(pool.map(divide_plane, m, y, r, [likelihood] * len(m))))
-    else:
-        parts = [slice(i, i + GPU_PLANES) for i in range(0, len(m), GPU_PLANES)]
-        sums = np.array([_divide_arrays(m[part], y[part], r[part], likelihood) for part in parts])
-    impossible, total = sums.sum(axis=0)
+    work = divide_planes if module_of(m) is np else _divide_arrays
+    with ThreadPoolExecutor(available_cores() if work is divide_planes else 1) as pool:
+        parts = [slice(i, i + PLANES) for i in range(0, len(m), PLANES)]
+        sums = list(pool.map(lambda part: work(m[part], y[part], r[part], likelihood), parts))
+    impossible, total = np.sum(sums, axis=0)
     if impossible:
         raise ValueError(
             f"{impossible:.0f} bins counted although neither image nor randoms reach them: check that radius, randoms and "
@@ -48,11 +46,12 @@ def divide(m, y, r, likelihood=False):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
-def divide_plane(m, y, r, likelihood):
-    """The same for one plane (angle, bin): the number of impossible bins, and the sum."""
+def divide_planes(m, y, r, likelihood):
+    """The same for some planes: the number of impossible bins, and the sum."""
     impossible, total = 0, 0.0
-    for a in range(len(m)):
-        counts, mean, randoms = m[a], y[a], r[a]
+    angles = m.shape[1]
+    for i in range(len(m) * angles):
+        counts, mean, randoms = m[i // angles, i % angles], y[i // angles, i % angles], r[i // angles, i % angles]
         for b in range(len(counts)):
             mean[b] += randoms[b]
             impossible += (mean[b] <= 0) & (counts[b] > 0)

@@ -67,34 +67,10 @@ class Posterior:
         return self.xp.ascontiguousarray(image[:, self.box, self.box])
 
     def whole(self, theta):
-        """An image of P's size, a new one."""
+        """A new image of P's size."""
         image = self.xp.zeros(self.shape, np.float32)
         image[:, self.box, self.box] = theta
         return image
-
-
-def even_resolution(P, m, r, theta):
-    """Weights kappa of voxels with which a prior blurs alike in all places: ``sqrt(P.T @ (m / y**2 * (P @ ones)))``.
-
-    Fessler & Rogers 1996 (doi:10.1109/83.535846). With them beta is larger or smaller by their square.
-
-    Parameters
-    ----------
-    P, m, r
-        As for `mlem`.
-    theta : (z, y, x) float32
-        An image that explains the data, such as OSEM's: ``y = P @ theta + r``.
-
-    Returns
-    -------
-    kappa : (z, y, x) float32
-    """
-    xp = module_of(m)
-    y = P @ theta + r
-    weight = P @ xp.ones(P.dims, np.float32)
-    weight *= m
-    weight /= xp.maximum(y, np.finfo(np.float32).eps) ** 2
-    return xp.sqrt(xp.maximum(P.T @ weight, 0))
 
 
 def surrogate_root(em, sensitivity, u, c):

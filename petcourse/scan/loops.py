@@ -40,20 +40,24 @@ class Loops:
         fov[~rays.inside] = 0
         out = np.empty(rays.sinogram_shape, np.float32)
 
+        tasks = -(-angles // (FORWARD_ANGLES * self.threads)) * self.threads  # as many for each thread
+        at_once = -(-angles // tasks)
+
         def some_angles(a):
-            last = min(a + FORWARD_ANGLES, angles)
+            last = min(a + at_once, angles)
             project(image.ravel(), rays.side, rays.depth, rays.lines, rays.segments, rays.multiplicity, factors,
                     a, last, out)  # fmt: skip
 
         with ThreadPoolExecutor(self.threads) as pool:
-            list(pool.map(some_angles, range(0, angles, FORWARD_ANGLES)))
+            list(pool.map(some_angles, range(0, angles, at_once)))
         return out
 
     def back(self, m, factors=None):
         """As `Projector.back`; ``factors`` (plane, angle, bin) multiply each bin on the way."""
         rays, (angles, bins) = self.rays, self.rays.lines.shape
         tiles = -(-bins // TILE_BINS) * TILE_BINS
-        size = BACK_ANGLES * tiles * rays.width
+        at_once = -(-angles // -(-angles // BACK_ANGLES))
+        size = at_once * tiles * rays.width
         require_memory(4 * (rays.side**2 * rays.depth + size + np.prod(rays.image_shape)), "a back projection")
         m, factors = np.ascontiguousarray(m), NO_FACTORS if factors is None else factors
         image = np.zeros((rays.side, rays.side, rays.depth), np.float32)
@@ -67,8 +71,8 @@ class Loops:
                          rays.side, rays.depth, image.ravel())  # fmt: skip
 
         with ThreadPoolExecutor(self.threads) as pool:
-            for first in range(0, angles, BACK_ANGLES):
-                last = min(first + BACK_ANGLES, angles)
+            for first in range(0, angles, at_once):
+                last = min(first + at_once, angles)
                 these = repeat(first), repeat(last)
                 list(pool.map(one_angle, range(first, last), *these))
                 for steep in np.unique(rays.lines["steep"][first:last]):

@@ -2,10 +2,12 @@
 
 import copy
 import numbers
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from petcourse.hardware.device import module_of
+from petcourse.hardware.machine import available_cores
 from petcourse.scan.operator import Operator
 
 FWHM_PER_SIGMA = np.sqrt(8 * np.log(2))
@@ -51,10 +53,20 @@ class PSF(Operator):
         return cut
 
     def forward(self, theta):
-        if module_of(theta) is np:
-            from scipy.ndimage import gaussian_filter
-        else:
+        if module_of(theta) is not np:
             from cupyx.scipy.ndimage import gaussian_filter
-        return gaussian_filter(theta, self.sigma, mode="reflect", truncate=TRUNCATE)
+
+            return gaussian_filter(theta, self.sigma, mode="reflect", truncate=TRUNCATE)
+        from scipy.ndimage import gaussian_filter
+
+        def blur(image, part, axes):
+            sigma = [self.sigma[axis] if axis in axes else 0 for axis in range(3)]
+            gaussian_filter(image[part], sigma, mode="reflect", truncate=TRUNCATE, output=out[part])
+
+        out = np.empty(theta.shape, np.float32)
+        with ThreadPoolExecutor(available_cores()) as pool:  # along z in strips of rows, then within planes
+            list(pool.map(lambda y: blur(theta, np.s_[:, y : y + 16], [0]), range(0, theta.shape[1], 16)))
+            list(pool.map(lambda z: blur(out, np.s_[z : z + 8], [1, 2]), range(0, theta.shape[0], 8)))
+        return out
 
     back = forward
