@@ -104,7 +104,8 @@ def iterate(parts, theta, updates, likelihood=False):
 
 def _reconstruct(P, m, r, theta, updates, subsets=1, likelihood=False):
     """Iterate inside the box that P sees, and hand out whole images."""
-    xp, r = module_of(m), module_of(m).broadcast_to(r, m.shape)
+    xp = module_of(m)
+    r = xp.broadcast_to(r.astype(np.float32, copy=False), m.shape)
     box = P.box or slice(None)
     P_box, parts = P.inside_box(box) if P.box else P, []
     for k in range(subsets):

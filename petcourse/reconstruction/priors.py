@@ -148,7 +148,13 @@ class Prior:
 
 
 class Quadratic(Prior):
-    """``phi = (theta_j - theta_k)**2 / 2``: a difference counts alike wherever it is."""
+    """``phi = (theta_j - theta_k)**2 / 2``: a difference counts alike wherever it is.
+
+    Parameters
+    ----------
+    scanner, kappa, pairs
+        As for `Prior`.
+    """
 
     phi, gamma, eps = staticmethod(quadratic), 0.0, 0.0
 

@@ -3,10 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numba import njit
+from numba import boolean, float32, float64, int16, types
 
 from petcourse.hardware.device import module_of
 from petcourse.hardware.machine import available_cores
+from petcourse.scan.joseph import compiled
 
 TINY = np.finfo(np.float32).tiny
 PLANES = 64  # at a time: enough to do for a thread or a GPU, and little memory
@@ -33,6 +34,7 @@ def divide(m, y, r, likelihood=False):
         If a bin counted that expects nothing.
     """
     work = divide_planes if module_of(m) is np else _divide_arrays
+    m = m if m.dtype in (np.int16, np.float32) else m.astype(np.float32)
     with ThreadPoolExecutor(available_cores() if work is divide_planes else 1) as pool:
         parts = [slice(i, i + PLANES) for i in range(0, len(m), PLANES)]
         sums = list(pool.map(lambda part: work(m[part], y[part], r[part], likelihood), parts))
@@ -45,10 +47,16 @@ def divide(m, y, r, likelihood=False):
     return float(total) if likelihood else float("nan")
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _counts(kind):
+    """Signature for counts of one type, laid out in any way; each the smallest part of a larger array."""
+    some = types.Array(float32, 3, "A", readonly=True)
+    return types.UniTuple(float64, 2)(types.Array(kind, 3, "A", readonly=True), float32[:, :, :], some, boolean)
+
+
+@compiled(_counts(int16), _counts(float32))
 def divide_planes(m, y, r, likelihood):
     """The same for some planes: the number of impossible bins, and the sum."""
-    impossible, total = 0, 0.0
+    impossible, total = 0.0, 0.0
     angles = m.shape[1]
     for i in range(len(m) * angles):
         counts, mean, randoms = m[i // angles, i % angles], y[i // angles, i % angles], r[i // angles, i % angles]

@@ -37,7 +37,7 @@ class Posterior:
         if not 0 <= beta < np.inf:
             raise ValueError(f"beta is {beta!r} and the weight of a prior is wanted: give a number from 0.")
         self.shape, self.box, self.xp = P.dims, P.box, module_of(m)
-        r = self.xp.broadcast_to(r, m.shape)
+        r = self.xp.broadcast_to(r.astype(np.float32, copy=False), m.shape)
         P, self.prior, self.beta, self.subsets = P.inside_box(P.box), prior.inside_box(P.box), beta, subsets
         self.parts = [(P.subset(k, subsets), m[:, k::subsets], r[:, k::subsets]) for k in range(subsets)]
         self.sensitivity = sum(P_k.T @ self.xp.ones(P_k.dimsd, np.float32) for P_k, _, _ in self.parts)

@@ -18,17 +18,17 @@ STEPS = 8  # rows that are added at a time, so that sums are loaded and stored o
 TILE_BINS, TILE_ROWS = 32, 16  # a tile's sums and voxels stay in the level-2 cache
 
 
-def compiled(signature):
+def compiled(*signatures):
     """Compile now, and keep the machine code on disk for the next start where that is possible."""
     # Numbers may be added in another order, but NaN and infinity keep their meaning.
     options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz"}}
 
     def decorate(function):
         try:
-            return njit(signature, cache=True, **options)(function)
+            return njit(list(signatures), cache=True, **options)(function)
         except (RuntimeError, OSError) as error:  # no folder that can be written, or a full disk
             warn_of_the_cache(getattr(error, "strerror", None) or "no folder can be written")
-            return njit(signature, **options)(function)
+            return njit(list(signatures), **options)(function)
 
     return decorate
 
