@@ -4,6 +4,7 @@ Shepp & Vardi 1982 (doi:10.1109/TMI.1982.4307558); Hudson & Larkin 1994 (doi:10.
 """
 
 import numbers
+import warnings
 from itertools import cycle, islice
 
 import numpy as np
@@ -84,7 +85,7 @@ def osem(P, m, r, passes, subsets=14, theta=None):
     Warns
     -----
     UserWarning
-        If the subsets have unequal numbers of live bins.
+        If the largest sensitivity of a subset, in sum, is more than 1 % above the smallest.
     """
     check(P, m, r, passes, theta)
     return (image for image, _ in _reconstruct(P, m, r, theta, passes * subsets, subsets))
@@ -111,6 +112,10 @@ def _reconstruct(P, m, r, theta, updates, subsets=1, likelihood=False):
     for k in range(subsets):
         P_k = P_box.subset(k, subsets) if subsets > 1 else P_box
         parts.append((P_k, m[:, k::subsets], r[:, k::subsets], P_k.T @ xp.ones(P_k.dimsd, np.float32)))
+    total = [float(s.sum()) for *_, s in parts]
+    if max(total) > 1.01 * min(total):
+        text = f"the {subsets} subsets see unequally much, {min(total) / max(total):.2f} of the most at least: take another"
+        warnings.warn(f"{text} number, such as 14, 7 or 28 for the mMR.", stacklevel=2)
     seen = sum(s for *_, s in parts) > 0
     theta = seen.astype(np.float32) if theta is None else theta[:, box, box] * seen
     for part, value in iterate(parts, theta, updates, likelihood):

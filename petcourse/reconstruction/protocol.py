@@ -71,7 +71,7 @@ def iterates(subject, X, iterations, counts=1e8, seed=0):
 
     def make():
         A, m, r, scale = _measured(subject, X, counts, seed)
-        steps = mlem(A @ X @ PSF(X.scanner, MODEL), m, r, max(iterations))
+        steps = mlem(A @ X @ PSF(X.scanner, MODEL), m, r, max(iterations), likelihood=False)
         bar = tqdm(steps, total=max(iterations), desc=f"MLEM, {subject.name}", unit="iteration", leave=False)
         # enumerate outside: it keeps the last image, and a bar in a notebook is not freed at once
         kept = {str(k): middle(as_numpy(theta), size).copy() for k, (theta, _) in enumerate(bar, 1) if k in iterations}

@@ -50,9 +50,9 @@ def test_the_whole_images_are_gone_while_mlem_runs(X, monkeypatch):
         alive.extend(map(weakref.ref, (head.pet, head.mu, head.t1, head.labels, head.lesion_map)))
         return head
 
-    def watched(P, m, r, iterations):
+    def watched(P, m, r, iterations, **options):
         assert [image() for image in alive] == [None] * 5
-        return mlem(P, m, r, iterations)
+        return mlem(P, m, r, iterations, **options)
 
     monkeypatch.setattr(protocol, "mlem", watched)
     make_case(cut(load()), X, 1, counts=1e6)
