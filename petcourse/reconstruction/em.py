@@ -105,23 +105,33 @@ def iterate(parts, theta, updates, likelihood=False):
 
 def _reconstruct(P, m, r, theta, updates, subsets=1, likelihood=False):
     """Iterate inside the box that P sees, and hand out whole images."""
-    xp = module_of(m)
+    box, parts = in_parts(P, m, r, subsets)
+    seen = sum(s for *_, s in parts) > 0
+    theta = seen.astype(np.float32) if theta is None else theta[:, box, box] * seen
+    for part, value in iterate(parts, theta, updates, likelihood):
+        yield whole(part, P, box), value
+
+
+def in_parts(P, m, r, subsets):
+    """The box that P sees, and for each subset, inside it: operator, counts, randoms and sensitivity."""
+    xp, parts = module_of(m), []
     r = xp.broadcast_to(r.astype(np.float32, copy=False), m.shape)
-    box = P.box or slice(None)
-    P_box, parts = P.inside_box(box) if P.box else P, []
+    P_box = P.inside_box(P.box) if P.box else P
     for k in range(subsets):
         P_k = P_box.subset(k, subsets) if subsets > 1 else P_box
         parts.append((P_k, m[:, k::subsets], r[:, k::subsets], P_k.T @ xp.ones(P_k.dimsd, np.float32)))
     total = [float(s.sum()) for *_, s in parts]
     if max(total) > 1.01 * min(total):
         text = f"the {subsets} subsets see unequally much, {min(total) / max(total):.2f} of the most at least: take another"
-        warnings.warn(f"{text} number, such as 14, 7 or 28 for the mMR.", stacklevel=2)
-    seen = sum(s for *_, s in parts) > 0
-    theta = seen.astype(np.float32) if theta is None else theta[:, box, box] * seen
-    for part, value in iterate(parts, theta, updates, likelihood):
-        image = xp.zeros(P.dims, np.float32)
-        image[:, box, box] = part
-        yield image, value
+        warnings.warn(f"{text} number, such as 14, 7 or 28 for the mMR.", stacklevel=3)
+    return P.box or slice(None), parts
+
+
+def whole(theta, P, box):
+    """A new image of P's size, zero outside the box."""
+    image = module_of(theta).zeros(P.dims, np.float32)
+    image[:, box, box] = theta
+    return image
 
 
 def check(P, m, r, iterations, theta):

@@ -7,7 +7,7 @@ subset by what it was at an anchor, and so converges with steps that stay large.
 import numpy as np
 
 from petcourse.hardware.device import module_of
-from petcourse.reconstruction.em import check, osem
+from petcourse.reconstruction.em import check, in_parts, osem, whole
 from petcourse.reconstruction.priors import Quadratic
 from petcourse.reconstruction.ratio import divide
 from petcourse.scan.psf import PSF
@@ -36,11 +36,10 @@ class Posterior:
         check(P, m, r, subsets, None)
         if not 0 <= beta < np.inf:
             raise ValueError(f"beta is {beta!r} and the weight of a prior is wanted: give a number from 0.")
-        self.shape, self.box, self.xp = P.dims, P.box, module_of(m)
-        r = self.xp.broadcast_to(r.astype(np.float32, copy=False), m.shape)
-        P, self.prior, self.beta, self.subsets = P.inside_box(P.box), prior.inside_box(P.box), beta, subsets
-        self.parts = [(P.subset(k, subsets), m[:, k::subsets], r[:, k::subsets]) for k in range(subsets)]
-        self.sensitivity = sum(P_k.T @ self.xp.ones(P_k.dimsd, np.float32) for P_k, _, _ in self.parts)
+        self.P, self.xp, self.beta, self.subsets = P, module_of(m), beta, subsets
+        self.box, parts = in_parts(P, m, r, subsets)
+        self.parts, self.prior = [part[:3] for part in parts], prior.inside_box(self.box)
+        self.sensitivity = sum(s for *_, s in parts)
         self.prior.kappa = self.prior.kappa * (self.sensitivity > 0)  # a voxel that no bin sees is nobody's neighbour
 
     def data_gradient(self, theta, k):
@@ -68,9 +67,7 @@ class Posterior:
 
     def whole(self, theta):
         """A new image of P's size."""
-        image = self.xp.zeros(self.shape, np.float32)
-        image[:, self.box, self.box] = theta
-        return image
+        return whole(theta, self.P, self.box)
 
 
 def surrogate_root(em, sensitivity, u, c):
@@ -173,7 +170,8 @@ def svrg(P, m, r, prior, beta, passes, subsets=28, theta=None, steps=((0, 3.0), 
             smooth, bend = blur(theta), np.float32(1.5 * beta) * phi.prior.derivatives(theta)[1]
             D = smooth / (phi.sensitivity + bend * smooth + np.float32(1e-6) * phi.sensitivity.max())
         if n % 2 == 0:
-            anchor = [phi.gradient(theta, k) for k in range(subsets)]
+            slope = np.float32(beta / subsets) * phi.prior.derivatives(theta)[0]  # the same for all subsets
+            anchor = [phi.data_gradient(theta, k) - slope for k in range(subsets)]
             total = sum(anchor)
         for k in ([None] if n % 2 == 0 else []) + list(range(subsets)):
             direction = total if k is None else subsets * (phi.gradient(theta, k) - anchor[k]) + total

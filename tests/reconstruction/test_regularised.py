@@ -109,5 +109,5 @@ def test_the_optimum_is_reached(name):
     assert error < most, (error, values, value)
     assert value - values[1] < 1e-2 * (value - values[0])
     assert found.min() >= 0
-    box = Posterior(X, M, R, prior, beta, 14)
+    box = Posterior(X, M, R, prior, beta, 7)
     assert box.value(found) == pytest.approx(values[1], rel=1e-5)
