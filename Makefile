@@ -36,7 +36,7 @@ lab: $(STAMP)  ## open JupyterLab on the notebooks (more options: make lab ARGS=
 test: $(STAMP)  ## unit tests and every notebook at small size, embedded phantom (under 10 minutes)
 	$(call fresh,small) PETCOURSE_BRAINWEB= $(PYTEST) -m "not slow" $(ARGS)
 
-test-full: $(STAMP)  ## slow unit tests, notebooks at full size, 05 on fewer heads (BrainWeb from PETCOURSE_BRAINWEB if set)
+test-full: $(STAMP)  ## slow unit tests, notebooks at full size, 06 on fewer heads (BrainWeb from PETCOURSE_BRAINWEB if set)
 	$(call fresh,full) PETCOURSE_QUICK=1 $(PYTEST) -m "slow or notebook" $(ARGS)
 
 run: $(STAMP)  ## execute all notebooks anew, in order, at full size; copies and a table of time and memory in build/executed

@@ -1,7 +1,7 @@
 """What learning takes and gains: ``python -m benchmarks.learning [--learn 4 5 ...] [--unseen 44 45 ...] [--write]``.
 
 Prints tables in Markdown; ``--write`` also puts them into LEARNING.md. What is timed takes nothing from the results cache;
-scans and networks of the evaluation are taken from it, if notebook 05 has left the same ones there. On the first head to
+scans and networks of the evaluation are taken from it, if notebook 06 has left the same ones there. On the first head to
 learn from, the talk's network is trained as in notebook 04, and the methods that do not learn are tuned.
 """
 
@@ -99,7 +99,7 @@ def talk(name):
 
 
 def evaluation(learn, unseen, seeds, epochs):
-    """Notebook 05: other heads, against methods that do not learn."""
+    """Notebook 06: other heads, against methods that do not learn."""
     scanner = Scanner.mmr()
     X = Projector(scanner, radius=150)
 
@@ -155,7 +155,7 @@ def evaluation(learn, unseen, seeds, epochs):
             f"| {name} | {errors.mean():.3f} ± {errors.mean(axis=0).std(ddof=1):.3f} | {text} | {values[..., 1].mean():.3f} | "
             f"{sd:.3f} | {contrast:.2f} | {'-' if np.isnan(same) else f'{same:.2f}'} |"
         )
-    return f"""## Unseen heads (notebook 05)
+    return f"""## Unseen heads (notebook 06)
 
 Learned from: {", ".join(c.name for c in learned)}. Tested on: {", ".join(c.name for c in tested)}. {seeds} seeds, {epochs} epochs.
 Methods that do not learn are tuned on {tuning.name}, but for the last of them.

@@ -183,7 +183,7 @@ def mlem_iterations(radius, times, device="cpu", scanner=None):
     scanner = scanner or Scanner.mmr()
     X, subject = Projector(scanner, radius, device=device), load_subject("embedded", scanner)
     A = Attenuation(attenuation_factors(X, X.xp.asarray(subject.mu)))
-    m, r, _ = simulate(A @ X @ PSF(scanner, 4.5), X.xp.asarray(subject.pet), scanner.live(), counts=1e8)
+    m, r, _ = simulate(A @ X @ PSF(scanner, 4.5), X.xp.asarray(subject.pet), scanner.pairs(), counts=1e8)
     del subject
     steps = mlem(A @ X @ PSF(scanner, 2.5), m, r, times + 1)
     next(steps)  # which also works out the sensitivity

@@ -132,7 +132,7 @@ def package(tmp_path, monkeypatch):
         ("scan/psf.py", "FWHM_PER_SIGMA = ", "FWHM_PER_SIGMA = 2 * ", True),
         ("scan/psf.py", '"""', '"""A word more. ', False),
         ("scan/psf.py", "import numpy as np\n", "import numpy as np  # a comment\n\n\n# or more\n", False),
-        ("scan/simulation.py", "use Scanner.live()", "take Scanner.live()", False),
+        ("scan/simulation.py", "use Scanner.pairs()", "take Scanner.pairs()", False),
         ("scan/joseph.cu", "(1 - far)", "(2 - far)", True),
         ("scan/joseph.cu", "\n", "\n// a comment\n/* and\nanother */ ", False),
         ("data/subject.py", "1.0, 0, 0.75", "1.0, 0, 0.5", True),

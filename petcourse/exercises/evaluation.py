@@ -1,4 +1,4 @@
-"""The exercises of notebook 05."""
+"""The exercises of notebook 06."""
 
 import numpy as np
 
@@ -27,7 +27,7 @@ POINT = np.array([0.11, 0.62])
     right="if it is not empty, part of the test asks what was taught.",
 )
 def leak(leaks):
-    """Notebook 05: the heads of which slices are both learned from and tested on, ``leaks(learn, test)``."""
+    """Notebook 06: the heads of which slices are both learned from and tested on, ``leaks(learn, test)``."""
     answer = call(leaks, list(LEARN), list(TEST))
     answer = answer.tolist() if isinstance(answer, np.ndarray) else answer
     if not isinstance(answer, (set, frozenset, list, tuple)):
@@ -59,7 +59,7 @@ def leak(leaks):
     right="a patient is on one side or on the other, with all slices.",
 )
 def split_by_head(split):
-    """Notebook 05: where to learn and where to test, by head, ``by_head(heads, unseen)``."""
+    """Notebook 06: where to learn and where to test, by head, ``by_head(heads, unseen)``."""
     heads = np.repeat([1, 2, 3, 4], (5, 3, 6, 2))[np.random.default_rng(6).permutation(16)]
     answer = call(split, heads, 2)
     answer = list(answer) if isinstance(answer, np.ndarray) and answer.ndim else answer
@@ -95,7 +95,7 @@ def _root(difference, norm):
     right="the mask, the root and the norm must be named, or two papers' numbers cannot be compared.",
 )
 def error_in_the_head(error):
-    """Notebook 05: the NRMSE in the head, ``root_error(theta, truth, head)``."""
+    """Notebook 06: the NRMSE in the head, ``root_error(theta, truth, head)``."""
     answer = number(call(error, IMAGE, TRUTH, HEAD), "the error")
     truth, difference = TRUTH[HEAD], (IMAGE - TRUTH)[HEAD]
     right = _root(difference, truth)
@@ -121,7 +121,7 @@ def _contrast(image, around=NEAR & ~LESION):
     right="it says whether a physician still sees the lesion, which NRMSE does not.",
 )
 def recovered_contrast(recovery):
-    """Notebook 05: the part of a lesion's contrast that an image shows, ``recovery(theta, truth, lesion, near)``."""
+    """Notebook 06: the part of a lesion's contrast that an image shows, ``recovery(theta, truth, lesion, near)``."""
     answer = number(call(recovery, SEEN, HOT, LESION, NEAR), "the contrast recovery")
     seen, true = _contrast(SEEN), _contrast(HOT)
     theta, truth, around = SEEN[LESION].mean(), HOT[LESION].mean(), HOT[NEAR & ~LESION].mean()
@@ -144,7 +144,7 @@ def recovered_contrast(recovery):
     right="only at the same noise is contrast a gain, and not a purchase.",
 )
 def same_noise(gain):
-    """Notebook 05: a method's contrast above MLEM's at the same noise, ``gain_over_mlem(point, curve)``."""
+    """Notebook 06: a method's contrast above MLEM's at the same noise, ``gain_over_mlem(point, curve)``."""
     answer = number(call(gain, POINT, CURVE), "the gain")
     (noise, contrast), (noises, contrasts) = POINT, CURVE.T
     noisier = "that one is noisier: read at its noise."

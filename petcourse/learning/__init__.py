@@ -1,4 +1,4 @@
-"""Notebooks 04 and 05: networks that clean images, and how good the images are."""
+"""Notebooks 04 and 06: networks that clean images, and how good the images are."""
 
 from petcourse.learning.cases import cut, examples, make_case, split
 from petcourse.learning.metrics import contrast_recovery, noise, nrmse, psnr, ssim, surroundings

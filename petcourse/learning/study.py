@@ -1,4 +1,4 @@
-"""The study of notebook 05: networks and their rivals, each with what it is tuned on and judged by.
+"""The study of notebook 06: networks and their rivals, each with what it is tuned on and judged by.
 
 A *method* is a function from a case to an image. What has seeds (a network's first weights) is a list of methods.
 """

@@ -188,6 +188,10 @@ class Scanner:
             np.add.at(count, s.first + pairs - s.offset, 1)
         return count
 
+    def pairs(self):
+        """Pairs of live crystals merged into each bin: (planes, angles, bins) uint8, 0 in the gaps."""
+        return self.multiplicity().astype(np.uint8)[:, None, None] * self.live()
+
 
 @dataclass(frozen=True)
 class Segment:

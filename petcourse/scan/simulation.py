@@ -21,8 +21,8 @@ class Scan:
     ----------
     m : (plane, angle, bin) int16
         Measured counts.
-    r : (1, angle, bin) float32
-        Mean randoms: what a bin of any plane expects.
+    r : (plane, angle, bin) float32
+        Mean randoms.
     A : Attenuation
         Attenuation of the subject.
     truth : (z, y, x) float32
@@ -54,7 +54,7 @@ def measure(subject, X, fwhm=4.5, counts=1e8, randoms=0.3, seed=0):
     counts, randoms : float
         Trues in the sinogram, and part of all counts that are randoms.
     seed : int
-        Of the Poisson noise.
+        Of the Poisson noise; another subject has other noise of the same seed.
 
     Returns
     -------
@@ -70,14 +70,16 @@ def measure(subject, X, fwhm=4.5, counts=1e8, randoms=0.3, seed=0):
     require_view(X, pet, "the activity")
 
     def make():
-        P = A @ X @ PSF(X.scanner, fwhm)
-        m, r, scale = simulate(P, pet, X.scanner.live(), counts, randoms, seed)
-        return {"m": as_numpy(m), "r": as_numpy(r), "scale": scale}
+        _require_seed(seed)
+        P, noise = A @ X @ PSF(X.scanner, fwhm), [seed, *subject.name.encode()]
+        m, _, scale = simulate(P, pet, X.scanner.pairs(), counts, randoms, noise)
+        return {"m": as_numpy(m), "scale": scale}
 
     made_by = made_of(subject, X, fwhm=fwhm, counts=counts, randoms=randoms, seed=seed)
     kept = cached("scan", make, **made_by)
     scale = np.float32(kept["scale"])
-    return Scan(X.xp.asarray(kept["m"]), X.xp.asarray(kept["r"]), A, pet * scale, scale)
+    r = even_randoms(X.xp.asarray(X.scanner.pairs()), counts, randoms)
+    return Scan(X.xp.asarray(kept["m"]), r, A, pet * scale, scale)
 
 
 def made_of(subject, X, **settings):
@@ -86,12 +88,20 @@ def made_of(subject, X, **settings):
     return {"scanner": X.scanner, "radius": X.radius, "subject": subject.name, **images, **settings}
 
 
-def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
+def even_randoms(pairs, counts, randoms):
+    """Mean randoms (plane, angle, bin) float32 where all crystals fire equally often: they go with the pairs in a bin."""
+    xp = module_of(pairs)
+    level = counts * randoms / (1 - randoms) / int(pairs.sum(dtype=np.int64))
+    return xp.multiply(pairs, np.float32(level), dtype=np.float32)
+
+
+def simulate(P, theta, pairs, counts=1e8, randoms=0.3, seed=0):
     """Measure an image once.
 
-    The image is scaled such that the *sinogram* holds ``counts`` trues. (Scaling the image's own sum instead gives a
-    sinogram with far more, nearly free of noise.) Randoms are the same in every live bin, a simplification: in
-    a scanner they follow the rates of the crystals. Noise is drawn by NumPy on the CPU, whichever device projects.
+    The image is scaled such that the *sinogram* holds ``counts`` trues. (To scale the image's own sum instead would let
+    the unit of P decide how many there are.) Randoms are in proportion to the pairs of crystals in a bin, a
+    simplification: in a scanner they follow the rates of the crystals. Noise is drawn by NumPy on the CPU, whichever
+    device projects.
 
     Parameters
     ----------
@@ -99,65 +109,68 @@ def simulate(P, theta, live, counts=1e8, randoms=0.3, seed=0):
         From image to mean trues, for example ``A @ X @ H``.
     theta : (z, y, x) float32
         Activity, in any unit.
-    live : (angle, bin) bool
-        Bins that can count: `Scanner.live`.
+    pairs : (plane, angle, bin) uint8
+        Pairs of crystals in each bin, 0 where none can count: `Scanner.pairs`.
     counts : float
         Trues expected in the whole sinogram.
     randoms : float
         Part of all counts that are randoms, 0 to less than 1.
-    seed : int
+    seed : int, or sequence of int
         Of the Poisson noise.
 
     Returns
     -------
     m : (plane, angle, bin) int16 (int32 or int64, where a bin holds more than 32767)
         Measured counts; signed, so that two measurements can be subtracted.
-    r : (1, angle, bin) float32
-        Mean randoms: what a bin of any plane expects.
+    r : (plane, angle, bin) float32
+        Mean randoms.
     scale : float
         What ``theta`` was multiplied with: compare a reconstruction with ``scale * theta``.
 
     Raises
     ------
     ValueError
-        If the image is negative, empty or not seen, ``counts``, ``randoms`` or ``seed`` is out of range, or ``live`` is
-        not of this scanner.
+        If the image is negative, empty or not seen, ``counts``, ``randoms`` or ``seed`` is out of range, or ``pairs``
+        is not of this scanner.
     """
-    if (
-        isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0
-    ):  # None would draw other noise each time, and be kept
-        raise ValueError(f"the seed of the noise is {seed!r} and a whole number from 0 is wanted: give one, such as 0.")
+    for number in seed if isinstance(seed, list | tuple) and len(seed) else [seed]:
+        _require_seed(number)
     if not (isinstance(counts, numbers.Real) and 0 < counts <= 1e15 and 0 <= randoms < 1):
         raise ValueError(
             f"{counts} counts with a part of {randoms} randoms were asked for: "
             "give more than 0 (and up to 1e15) counts, and a part from 0 to less than 1."
         )
     require_array(theta, "the image to measure", P.xp)
-    require_array(live, "the set of live bins", np)
+    require_array(pairs, "the set of pairs", np)
     xp = module_of(theta)
-    require_memory(6 * np.prod(P.dimsd), "a simulation", xp)
+    require_memory(10 * np.prod(P.dimsd), "a simulation", xp)
     if theta.min() < 0 or not theta.any():
         raise ValueError(
             f"the image to measure lies between {float(theta.min()):g} and {float(theta.max()):g}: "
             "activity is nowhere negative and somewhere positive."
         )
-    if live.dtype != bool or live.shape != P.dimsd[1:] or not live.any():
+    if pairs.dtype != np.uint8 or pairs.shape != P.dimsd or not pairs.any():
         raise ValueError(
-            f"the live bins are {live.dtype} of shape {live.shape} with {np.count_nonzero(live)} of them live and a plane has shape "
-            f"{P.dimsd[1:]}: use Scanner.live() of the scanner that P is made for."
+            f"the pairs of crystals are {pairs.dtype} of shape {pairs.shape}, at most {pairs.max(initial=0)} in a bin, and P gives "
+            f"{P.dimsd}: use Scanner.pairs() of the scanner that P is made for."
         )
     expected = P @ theta  # (plane, angle, bin)
     trues = float(expected.sum(dtype=np.float64))
     if not trues > 0:
         raise ValueError("the image to measure has activity but no bin sees it: move it into the field of view.")
     scale = counts / trues
-    flat = counts * randoms / (1 - randoms) / (len(expected) * np.count_nonzero(live))
-    r = (flat * live[np.newaxis]).astype(np.float32)  # (1, angle, bin)
+    r = even_randoms(pairs, counts, randoms)
     m = np.empty(expected.shape, np.int16)
     rng = np.random.default_rng(seed)
     for plane in tqdm(range(len(m)), desc="measuring", unit="plane", leave=False):
-        drawn = rng.poisson(scale * as_numpy(expected[plane]).astype(float) + r[0])
+        drawn = rng.poisson(scale * as_numpy(expected[plane]).astype(float) + r[plane])
         if drawn.max() > np.iinfo(m.dtype).max:
             m = m.astype(np.min_scalar_type(-int(drawn.max())))  # the sign asks for a signed type
         m[plane] = drawn
     return xp.asarray(m), xp.asarray(r), scale
+
+
+def _require_seed(seed):
+    """Refuse what is no seed: None would draw other noise each time, and be kept."""
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:
+        raise ValueError(f"the seed of the noise is {seed!r} and a whole number from 0 is wanted: give one, such as 0.")

@@ -1,4 +1,4 @@
-"""Typical mistakes in the exercises of notebook 05, what the check must say, and right answers in other words."""
+"""Typical mistakes in the exercises of notebook 06, what the check must say, and right answers in other words."""
 
 import numpy as np
 

@@ -81,7 +81,7 @@ def scan():
     operator = Attenuation(factors) @ X @ PSF(scanner, 4.5)
     _, y, x = scanner.axes()
     truth = np.broadcast_to(np.hypot(y[:, None], x) < 20, X.dims).astype(np.float32)
-    return operator, *simulate(operator, truth, scanner.live(), counts=2e5)
+    return operator, *simulate(operator, truth, scanner.pairs(), counts=2e5)
 
 
 def test_likelihood_rises(scan):

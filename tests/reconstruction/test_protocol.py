@@ -63,7 +63,7 @@ def test_a_seed_that_is_none(subject, X, seed):
     """Nobody gets from the cache what looks like new noise."""
     P = X @ PSF(SCANNER, 4.5)
     for call in (
-        lambda: simulate(P, subject.pet, SCANNER.live(), seed=seed),
+        lambda: simulate(P, subject.pet, SCANNER.pairs(), seed=seed),
         lambda: measure(subject, X, seed=seed),
         lambda: reconstruct(subject, X, 1, seed=seed),
         lambda: make_case(cut(subject), X, 1, seed=seed),

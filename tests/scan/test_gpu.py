@@ -149,7 +149,7 @@ def test_chain_equals_cpu(cupy):
         X = Projector(scanner, device=device)
         A = Attenuation(attenuation_factors(X, asarray(0.01 * theta)))
         P = A @ X @ PSF(scanner, 4.5)
-        m, r, scale = simulate(P, asarray(theta), scanner.live(), counts=2e5)
+        m, r, scale = simulate(P, asarray(theta), scanner.pairs(), counts=2e5)
         assert all(type(array) is X.xp.ndarray for array in (m, r, A.factors))
         steps = list(mlem(P, m, r, 3))
         assert all(type(image) is X.xp.ndarray for image, _ in steps)

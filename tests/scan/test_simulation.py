@@ -1,5 +1,7 @@
 """Counts are Poisson about P theta + r, and as many as were asked for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import reference
@@ -7,7 +9,7 @@ import reference
 from petcourse import PSF, Attenuation, Projector, Scanner, attenuation_factors, load_subject, measure, simulate
 
 SCANNER = reference.ring(blocks=12)
-LIVE = SCANNER.live()
+LIVE, PAIRS = SCANNER.live(), SCANNER.pairs()
 X = Projector(SCANNER)
 THETA = np.random.default_rng(0).random(X.dims, dtype=np.float32)
 
@@ -15,16 +17,16 @@ THETA = np.random.default_rng(0).random(X.dims, dtype=np.float32)
 @pytest.mark.parametrize("randoms", [0, 0.3, 0.8])
 def test_number_of_counts(randoms):
     """The sinogram's trues are what was asked for; randoms come on top."""
-    m, r, scale = simulate(X, THETA, LIVE, counts=1e6, randoms=randoms)
+    m, r, scale = simulate(X, THETA, PAIRS, counts=1e6, randoms=randoms)
     total = 1e6 / (1 - randoms)
     assert abs(m.sum() - total) < 5 * np.sqrt(total)
     assert (scale * (X @ THETA)).sum(dtype=float) == pytest.approx(1e6, rel=1e-5)
-    assert r.sum(dtype=float) * len(m) == pytest.approx(total - 1e6, rel=1e-4)
+    assert r.sum(dtype=float) == pytest.approx(total - 1e6, rel=1e-4)
 
 
 def test_poisson():
     """In every bin the difference from the mean is as large as Poisson's: chi-squared per bin is one."""
-    m, r, scale = simulate(X, THETA, LIVE, counts=1e7, seed=3)
+    m, r, scale = simulate(X, THETA, PAIRS, counts=1e7, seed=3)
     mean = scale * (X @ THETA).astype(float) + r
     seen = np.broadcast_to(LIVE, mean.shape) & (mean > 10)
     chi = (m[seen] - mean[seen]) ** 2 / mean[seen]
@@ -32,15 +34,36 @@ def test_poisson():
 
 
 def test_dead_bins_stay_empty():
-    m, r, _ = simulate(X, THETA, LIVE, counts=1e6)
+    m, r, _ = simulate(X, THETA, PAIRS, counts=1e6)
     assert not m[:, ~LIVE].any()
     assert not r[:, ~LIVE].any()
-    assert r.shape == (1, *LIVE.shape)
-    assert np.ptp(r[:, LIVE]) == 0
+    assert r.shape == m.shape
+
+
+def test_randoms_follow_the_pairs_of_rings():
+    """A plane that merges six pairs of rings gets six times the randoms of one: the mMR's planes merge 1 to 6."""
+    scanner = reference.ring(blocks=12, rings=6, span=11, max_ring_difference=5)
+    P = Projector(scanner)
+    _, r, _ = simulate(P, np.ones(P.dims, np.float32), scanner.pairs(), counts=1e5)
+    one = r[0, scanner.live()]
+    assert np.ptp(one) == 0
+    for plane, pairs in zip(r, scanner.multiplicity(), strict=True):
+        np.testing.assert_allclose(plane[scanner.live()], pairs * one, rtol=1e-6)
+
+
+def test_other_heads_get_other_noise():
+    """Same seed, same activity, another name: the noise is drawn anew."""
+    scanner = Scanner.mmr(rings=1)
+    X1, subject = Projector(scanner, radius=120), load_subject("embedded", scanner)
+    one, other = (measure(replace(subject, name=name), X1, counts=1e5) for name in ("one", "other"))
+    trues = one.A @ X1 @ PSF(scanner, 4.5) @ one.truth
+    a, b = (((scan.m - trues - scan.r)[:, scanner.live()]).ravel() for scan in (one, other))
+    assert abs(np.corrcoef(a, b)[0, 1]) < 0.02
+    assert abs(np.corrcoef(a[:200], b[:200])[0, 1]) < 0.3
 
 
 def test_seed():
-    one, again, other = (simulate(X, THETA, LIVE, counts=1e5, seed=seed)[0] for seed in (1, 1, 2))
+    one, again, other = (simulate(X, THETA, PAIRS, counts=1e5, seed=seed)[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
     assert (one != other).any()
 
@@ -48,15 +71,15 @@ def test_seed():
 @pytest.mark.parametrize(("counts", "dtype"), [(1e4, np.int16), (1e9, np.int32), (1e13, np.int64)])
 def test_integers_large_enough(counts, dtype):
     """The type grows on the way without a count being lost, and differences of two measurements are right."""
-    m, other = (simulate(X, THETA, LIVE, counts=counts, randoms=0, seed=seed)[0] for seed in (0, 1))
+    m, other = (simulate(X, THETA, PAIRS, counts=counts, randoms=0, seed=seed)[0] for seed in (0, 1))
     assert m.dtype == dtype
     np.testing.assert_array_equal(m - other, m.astype(float) - other)
     assert m.sum(dtype=float) == pytest.approx(counts, abs=5 * np.sqrt(counts))
 
 
 def test_unit_of_the_image_does_not_matter():
-    m, _, scale = simulate(X, THETA, LIVE, counts=1e5)
-    m1000, _, scale1000 = simulate(X, 1024 * THETA, LIVE, counts=1e5)
+    m, _, scale = simulate(X, THETA, PAIRS, counts=1e5)
+    m1000, _, scale1000 = simulate(X, 1024 * THETA, PAIRS, counts=1e5)
     np.testing.assert_array_equal(m, m1000)
     assert scale == pytest.approx(1024 * scale1000)
 
@@ -87,18 +110,20 @@ def test_attenuation_factors():
         ({"theta": 0 * THETA}, "between 0 and 0.*somewhere positive"),
         ({"theta": THETA * np.nan}, "NaN"),
         ({"theta": np.eye(20, dtype=np.float32) * (np.arange(20) < 1) * np.ones(X.dims, np.float32)}, "no bin sees it"),
-        ({"live": LIVE.astype(int)}, "live bins are int64.*Scanner.live"),
+        ({"pairs": PAIRS.astype(int)}, "pairs of crystals are int64.*Scanner.pairs"),
         ({"counts": 1e30}, r"1e\+30 counts.*up to 1e15"),
-        ({"live": LIVE[1:]}, r"live bins are bool of shape \(23, 20\).*Scanner.live"),
-        ({"live": 0 * LIVE > 0}, "with 0 of them live.*Scanner.live"),
+        ({"pairs": PAIRS[:, 1:]}, r"pairs of crystals are uint8 of shape \(\d+, 23, 20\).*Scanner.pairs"),
+        ({"pairs": 0 * PAIRS}, "at most 0 in a bin.*Scanner.pairs"),
         ({"seed": None}, "seed.*None"),
         ({"seed": -1}, "seed.*-1"),
         ({"seed": 0.5}, "seed.*0.5"),
+        ({"seed": [0, None]}, "seed.*None"),
+        ({"seed": []}, "seed"),
     ],
 )
 def test_impossible_measurement(given, message):
     with pytest.raises(ValueError, match=message):
-        simulate(**({"P": X, "theta": THETA, "live": LIVE} | given))
+        simulate(**({"P": X, "theta": THETA, "pairs": PAIRS} | given))
 
 
 WATER = np.broadcast_to(np.float32(0.0096), X.dims) * X.scanner.live().any()  # everywhere, beyond the field of view
