@@ -136,7 +136,7 @@ def package(tmp_path, monkeypatch):
         ("scan/joseph.cu", "(1 - far)", "(2 - far)", True),
         ("scan/joseph.cu", "\n", "\n// a comment\n/* and\nanother */ ", False),
         ("data/subject.py", "1.0, 0, 0.75", "1.0, 0, 0.5", True),
-        ("reconstruction/em.py", "update / xp", "2 * update / xp", True),
+        ("reconstruction/em.py", "theta * update", "theta * update * 2", True),
         ("reconstruction/protocol.py", "MODEL = 4.5, 2.5", "MODEL = 4.5, 4.5", True),
         ("viewer/page.py", "def ", "def another_", False),
     ],

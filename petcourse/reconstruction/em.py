@@ -10,7 +10,7 @@ from itertools import cycle, islice
 import numpy as np
 
 from petcourse.hardware.device import module_of, require_array, require_memory
-from petcourse.reconstruction.ratio import TINY, divide
+from petcourse.reconstruction.ratio import divide
 from petcourse.scan.operator import Operator
 
 
@@ -98,8 +98,10 @@ def iterate(parts, theta, updates, likelihood=False):
         y = P @ theta  # (plane, angle, bin): the trues that are expected
         y = y.copy() if xp.may_share_memory(y, theta) else y  # P gave its argument back
         value = divide(m, y, r, likelihood)  # y is now m / (P @ theta + r)
-        update = P.T @ y  # (z, y, x)
-        theta = theta * xp.where(s > 0, update / xp.maximum(s, TINY), 1)
+        update, unseen = P.T @ y, s == 0  # (z, y, x)
+        update += unseen  # 1 / 1: a voxel that this part does not see stays
+        update /= s + unseen
+        theta = theta * update
         yield theta, value
 
 

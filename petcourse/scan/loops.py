@@ -7,10 +7,12 @@ import numpy as np
 
 from petcourse.hardware.device import require_memory
 from petcourse.hardware.machine import available_cores
+from petcourse.scan.columns import lay_columns, take_columns
 from petcourse.scan.joseph import TILE_BINS, TILE_ROWS, back_project, gather_rays, project
 from petcourse.scan.rays import EDGE
 
 FORWARD_ANGLES, BACK_ANGLES = 4, 8  # at a time, so that a tile's work array stays in the cache
+ROWS = 8  # of the image, for a thread
 NO_FACTORS = np.empty((0, 0, 0), np.float32)
 
 
@@ -34,10 +36,7 @@ class Loops:
         rays, angles = self.rays, len(self.rays.lines)
         require_memory(4 * (rays.side**2 * rays.depth + np.prod(rays.sinogram_shape)), "a forward projection")
         factors = NO_FACTORS if factors is None else factors
-        image = np.zeros((rays.side, rays.side, rays.depth), np.float32)
-        fov = image[EDGE:-EDGE, EDGE:-EDGE]
-        fov[..., rays.floor : rays.floor + len(theta)] = theta[:, rays.box, rays.box].transpose(1, 2, 0)
-        fov[~rays.inside] = 0
+        image, box = np.zeros((rays.side, rays.side, rays.depth), np.float32), theta[:, rays.box, rays.box]
         out = np.empty(rays.sinogram_shape, np.float32)
 
         tasks = -(-angles // (FORWARD_ANGLES * self.threads)) * self.threads  # as many for each thread
@@ -49,6 +48,7 @@ class Loops:
                     a, last, out)  # fmt: skip
 
         with ThreadPoolExecutor(self.threads) as pool:
+            list(pool.map(lambda y: lay_columns(box, *self._rows(y), image), range(0, len(rays.inside), ROWS)))
             list(pool.map(some_angles, range(0, angles, at_once)))
         return out
 
@@ -61,7 +61,8 @@ class Loops:
         require_memory(4 * (rays.side**2 * rays.depth + size + np.prod(rays.image_shape)), "a back projection")
         m, factors = np.ascontiguousarray(m), NO_FACTORS if factors is None else factors
         image = np.zeros((rays.side, rays.side, rays.depth), np.float32)
-        work = np.zeros(size, np.float32)
+        theta = np.zeros(rays.image_shape, np.float32)
+        box, work = theta[:, rays.box, rays.box], np.zeros(size, np.float32)
 
         def one_angle(angle, first, last):
             gather_rays(m, rays.lines, rays.segments, rays.multiplicity, factors, angle, first, last - first, work)
@@ -77,8 +78,10 @@ class Loops:
                 list(pool.map(one_angle, range(first, last), *these))
                 for steep in np.unique(rays.lines["steep"][first:last]):
                     list(pool.map(some_rows, range(0, rays.side, TILE_ROWS), *these, repeat(steep)))
-        fov = image[EDGE:-EDGE, EDGE:-EDGE]
-        fov[~rays.inside] = 0
-        theta = np.zeros(rays.image_shape, np.float32)
-        theta[:, rays.box, rays.box] = fov[..., rays.floor : rays.floor + len(theta)].transpose(2, 0, 1)
+            list(pool.map(lambda y: take_columns(image, *self._rows(y), box), range(0, len(rays.inside), ROWS)))
         return theta
+
+    def _rows(self, first):
+        """For `lay_columns` and `take_columns`: what is inside, where it lies in the work array, and which rows."""
+        rays = self.rays
+        return rays.inside, EDGE, rays.floor, first, min(first + ROWS, len(rays.inside))

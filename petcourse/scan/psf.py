@@ -12,12 +12,13 @@ from petcourse.scan.operator import Operator
 
 FWHM_PER_SIGMA = np.sqrt(8 * np.log(2))
 TRUNCATE = 4  # standard deviations, beyond which the blur is cut
+ROWS, PLANES = 16, 4  # at a time
 
 
 class PSF(Operator):
     """H: a Gaussian blur, the same everywhere. It is its own transpose: ``H.T @ x`` equals ``H @ x``.
 
-    It works wherever the image is: a NumPy array is blurred by SciPy, a CuPy array by CuPy's copy of SciPy.
+    It works wherever the image is: a NumPy array is blurred by compiled loops, a CuPy array by CuPy's copy of SciPy.
 
     Beyond a border the image goes on as its mirror image. This keeps the operator symmetric and every count in the
     image, which a border of zeros or of repeated voxels does not.
@@ -45,7 +46,7 @@ class PSF(Operator):
 
     @property
     def reach(self):
-        return int(TRUNCATE * max(self.sigma[1:]) + 0.5)
+        return reach_of(max(self.sigma[1:]))
 
     def inside_box(self, box):
         cut, size = copy.copy(self), box.stop - box.start
@@ -57,16 +58,40 @@ class PSF(Operator):
             from cupyx.scipy.ndimage import gaussian_filter
 
             return gaussian_filter(theta, self.sigma, mode="reflect", truncate=TRUNCATE)
-        from scipy.ndimage import gaussian_filter
+        from petcourse.scan.blur import blur_across_planes, blur_within_planes  # compiled: not where a GPU computes
 
-        def blur(image, part, axes):
-            sigma = [self.sigma[axis] if axis in axes else 0 for axis in range(3)]
-            gaussian_filter(image[part], sigma, mode="reflect", truncate=TRUNCATE, output=out[part])
-
-        out = np.empty(theta.shape, np.float32)
-        with ThreadPoolExecutor(available_cores()) as pool:  # along z in strips of rows, then within planes
-            list(pool.map(lambda y: blur(theta, np.s_[:, y : y + 16], [0]), range(0, theta.shape[1], 16)))
-            list(pool.map(lambda z: blur(out, np.s_[z : z + 8], [1, 2]), range(0, theta.shape[0], 8)))
+        along_z, *within = [
+            (gaussian(sigma), mirrored(n, reach_of(sigma))) for sigma, n in zip(self.sigma, theta.shape)
+        ]
+        across, out = np.empty(theta.shape, np.float32), np.empty(theta.shape, np.float32)
+        with ThreadPoolExecutor(available_cores()) as pool:  # in strips of rows, then plane by plane
+            rows, planes = (range(0, n, size) for n, size in ((theta.shape[1], ROWS), (theta.shape[0], PLANES)))
+            list(
+                pool.map(lambda y: blur_across_planes(theta, *along_z, y, min(y + ROWS, theta.shape[1]), across), rows)
+            )
+            list(
+                pool.map(
+                    lambda z: blur_within_planes(across, *within[0], *within[1], z, min(z + PLANES, len(theta)), out),
+                    planes,
+                )
+            )
         return out
 
     back = forward
+
+
+def reach_of(sigma):
+    """How many voxels a Gaussian of that standard deviation, in voxels, spreads."""
+    return int(TRUNCATE * sigma + 0.5)
+
+
+def gaussian(sigma):
+    """Weights of a Gaussian that sum to one: (2 reach + 1,) float32."""
+    x = np.arange(-reach_of(sigma), reach_of(sigma) + 1)
+    weights = np.exp(-0.5 * (x / max(sigma, 1e-9)) ** 2)
+    return (weights / weights.sum()).astype(np.float32)
+
+
+def mirrored(n, reach):
+    """Indices of n voxels and of those beyond both borders, which mirror them: (n + 2 reach,) int64."""
+    return np.pad(np.arange(n), reach, mode="symmetric")

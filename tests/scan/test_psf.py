@@ -5,6 +5,7 @@ import pytest
 import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
 from petcourse import PSF, Scanner
 
@@ -26,6 +27,16 @@ def test_dense_matrix(rings, columns, fwhm):
     np.testing.assert_allclose(matrix, matrix.T, atol=1e-6)
     np.testing.assert_allclose(matrix.sum(axis=0), 1, atol=1e-5)
     assert matrix.min() >= 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 6), st.integers(1, 40), st.floats(0, 60))
+def test_against_scipy(rings, columns, fwhm):
+    """The same blur in float64, whatever the shape, also if an image is cut to a box."""
+    H = PSF(flat(40, 2.3, rings), fwhm).inside_box(slice(0, columns))
+    image = np.random.default_rng(columns).random(H.dims, dtype=np.float32)
+    wanted = gaussian_filter(image.astype(float), H.sigma, mode="reflect", truncate=4)
+    np.testing.assert_allclose(H @ image, wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("fwhm", [4.5, 9.0])
