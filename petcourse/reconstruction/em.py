@@ -121,7 +121,10 @@ def in_parts(P, m, r, subsets):
     P_box = P.inside_box(P.box) if P.box else P
     for k in range(subsets):
         P_k = P_box.subset(k, subsets) if subsets > 1 else P_box
-        parts.append((P_k, m[:, k::subsets], r[:, k::subsets], P_k.T @ xp.ones(P_k.dimsd, np.float32)))
+        m_k, r_k = (array[:, k::subsets] for array in (m, r))
+        if xp is not np:  # the kernel of a GPU takes them in one piece
+            m_k, r_k = xp.ascontiguousarray(m_k), xp.ascontiguousarray(r_k)
+        parts.append((P_k, m_k, r_k, P_k.T @ xp.ones(P_k.dimsd, np.float32)))
     total = [float(s.sum()) for *_, s in parts]
     if max(total) > 1.01 * min(total):
         text = f"the {subsets} subsets see unequally much, {min(total) / max(total):.2f} of the most at least: take another"

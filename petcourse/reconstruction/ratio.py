@@ -1,6 +1,8 @@
 """Measured over expected counts, and the log-likelihood: one pass over a sinogram."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numba import boolean, float32, float64, int16, types
@@ -8,9 +10,13 @@ from numba import boolean, float32, float64, int16, types
 from petcourse.hardware.device import module_of
 from petcourse.hardware.machine import available_cores
 from petcourse.scan.joseph import compiled
+from petcourse.scan.kernels import kernels
 
 TINY = np.finfo(np.float32).tiny
-PLANES = 64  # at a time: enough to do for a thread or a GPU, and little memory
+PLANES = 64  # at a time, for a thread
+SOURCE = Path(__file__).with_name("ratio.cu")
+BLOCKS, THREADS = 1024, 256
+OPTIONS, KINDS = (f"-DTHREADS={THREADS}", f"-DTINY={TINY}f"), {"int16": "short", "float32": "float"}
 
 
 def divide(m, y, r, likelihood=False):
@@ -33,18 +39,21 @@ def divide(m, y, r, likelihood=False):
     ValueError
         If a bin counted that expects nothing.
     """
-    work = divide_planes if module_of(m) is np else _divide_arrays
     m = m if m.dtype in (np.int16, np.float32) else m.astype(np.float32)
-    with ThreadPoolExecutor(available_cores() if work is divide_planes else 1) as pool:
-        parts = [slice(i, i + PLANES) for i in range(0, len(m), PLANES)]
-        sums = list(pool.map(lambda part: work(m[part], y[part], r[part], likelihood), parts))
-    impossible, total = np.sum(sums, axis=0)
+    impossible, total = (_divide_on_cpu if module_of(m) is np else _divide_on_gpu)(m, y, r, likelihood)
     if impossible:
         raise ValueError(
             f"{impossible:.0f} bins counted although neither image nor randoms reach them: check that radius, randoms and "
             "attenuation belong to these data."
         )
     return float(total) if likelihood else float("nan")
+
+
+def _divide_on_cpu(m, y, r, likelihood):
+    """The number of impossible bins, and the sum."""
+    parts = [slice(i, i + PLANES) for i in range(0, len(m), PLANES)]
+    with ThreadPoolExecutor(available_cores()) as pool:
+        return np.sum(list(pool.map(lambda part: divide_planes(m[part], y[part], r[part], likelihood), parts)), axis=0)
 
 
 def _counts(kind):
@@ -55,7 +64,7 @@ def _counts(kind):
 
 @compiled(_counts(int16), _counts(float32))
 def divide_planes(m, y, r, likelihood):
-    """The same for some planes: the number of impossible bins, and the sum."""
+    """The same for some planes."""
     impossible, total = 0.0, 0.0
     angles = m.shape[1]
     for i in range(len(m) * angles):
@@ -72,12 +81,18 @@ def divide_planes(m, y, r, likelihood):
     return impossible, total
 
 
-def _divide_arrays(m, y, r, likelihood):
-    """The same with array code, on a GPU."""
+def _divide_on_gpu(m, y, r, likelihood):
+    """The same by one kernel, for all planes."""
     xp = module_of(m)
-    y += r
-    impossible = int(((y <= 0) & (m > 0)).sum())
-    xp.maximum(y, TINY, out=y)
-    total = float((m * xp.log(y) - y).sum(dtype=np.float64)) if likelihood else 0.0
-    xp.divide(m, y, out=y)
-    return impossible, total
+    blocks = min(BLOCKS, -(-y.size // THREADS))
+    sums = xp.zeros((blocks, 2), np.float64)
+    numbers = (np.int32(n) for n in (y.size, blocks, likelihood))
+    given = (xp.ascontiguousarray(m), xp.ascontiguousarray(r), *numbers, sums, y)
+    _kernel(m.dtype.name, xp.cuda.Device().id)((blocks,), (THREADS,), given)
+    return sums.sum(axis=0).get()
+
+
+@cache
+def _kernel(kind, device):
+    """The kernel for counts of one type, loaded on one GPU."""
+    return kernels(SOURCE, (f"-DKIND={KINDS[kind]}", *OPTIONS), ["divide_bins"])[0]

@@ -47,24 +47,15 @@ class Kernels:
         seen = (rays.lines["first"] < rays.lines["last"]).ravel()
         steep = rays.lines["steep"].ravel() != 0
         with self.ready("making a projector"):
-            self.project, self.gather, self.back_project = self.compiled(tuple(f"-D{k}={n}" for k, n in sizes.items()))
+            self.project, self.gather, self.back_project = kernels(
+                SOURCE, tuple(f"-D{k}={n}" for k, n in sizes.items()), ["project", "gather", "back_project"]
+            )
             self.tables = [
                 cupy.asarray(np.ascontiguousarray(table).view(np.uint8))
                 for table in (rays.lines, rays.segments, planes)
             ]
             self.inside = cupy.asarray(rays.inside)
             self.flat, self.steep = (cupy.asarray(np.flatnonzero(seen & kind).astype("i4")) for kind in (~steep, steep))
-
-    def compiled(self, options):
-        """The three kernels: CuPy compiles and loads them when it is asked for the first."""
-        try:
-            module = self.xp.RawModule(code=SOURCE.read_text(encoding="utf-8"), options=options)
-            return [module.get_function(name) for name in ("project", "gather", "back_project")]
-        except (RuntimeError, self.xp.cuda.compiler.CompileException) as error:
-            raise RuntimeError(
-                f"the GPU's kernels cannot be made ({first_line(error)}): see what {python('-m petcourse.hardware')} "
-                'reports, or take device="cpu".'
-            ) from error
 
     def forward(self, theta, factors=None):
         """As `Projector.forward`; ``factors`` (plane, angle, bin) multiply each bin on the way."""
@@ -155,6 +146,20 @@ class Kernels:
                 f"{what} ran out of GPU memory ({str(error).rstrip('.')}): close what else uses the GPU (nvidia-smi lists "
                 "it), or take a shorter scanner, such as Scanner.mmr(rings=16)."
             ) from error
+
+
+def kernels(source, options, names):
+    """Kernels of a CUDA source, by name: CuPy compiles and loads all of them when it is asked for the first."""
+    import cupy
+
+    try:
+        module = cupy.RawModule(code=source.read_text(encoding="utf-8"), options=options)
+        return [module.get_function(name) for name in names]
+    except (RuntimeError, cupy.cuda.compiler.CompileException) as error:
+        raise RuntimeError(
+            f"the GPU's kernels cannot be made ({first_line(error)}): see what {python('-m petcourse.hardware')} "
+            'reports, or take device="cpu".'
+        ) from error
 
 
 def ints(*values):

@@ -25,6 +25,7 @@ from petcourse.data.subject import Subject
 from petcourse.hardware.device import as_numpy, free_bytes
 from petcourse.hardware.gpu import gpu_trouble
 from petcourse.learning import cut, make_case
+from petcourse.reconstruction import ratio
 from petcourse.scan import kernels as launching
 
 SCANNERS = {
@@ -160,6 +161,40 @@ def test_chain_equals_cpu(cupy):
     assert values1 == pytest.approx(values, rel=1e-3 if (m != m1).any() else 1e-6)
     for one, other in zip(images, images1, strict=True):
         assert difference(other, one) < (1e-2 if (m != m1).any() else 1e-5)
+
+
+@pytest.mark.parametrize("kind", ["int16", "float32", "int32"])
+@pytest.mark.parametrize("subsets", [1, 4])
+def test_division_equals_cpu(cupy, kind, subsets):
+    """Ratio and log-likelihood by the kernel and by the CPU's loops, of all angles or some, with bins that expect nothing."""
+    rng, shape = np.random.default_rng(0), (19, 24 // subsets, 20)
+    r = rng.random((19, 24, 20), np.float32) * (rng.random((19, 24, 20)) < 0.9)
+    m = (rng.poisson(3, r.shape) * (r > 0)).astype(kind)
+    y = random(shape) * (r[:, ::subsets] > 0)
+    wanted, made = y.copy(), cupy.asarray(y)
+    value = ratio.divide(m[:, ::subsets], wanted, r[:, ::subsets], likelihood=True)
+    assert ratio.divide(cupy.asarray(m)[:, ::subsets], made, cupy.asarray(r)[:, ::subsets], likelihood=True) == (
+        pytest.approx(value, rel=1e-6)
+    )
+    np.testing.assert_allclose(as_numpy(made), wanted, rtol=1e-6)
+    assert not wanted.all()
+    with pytest.raises(ValueError, match="19 bins counted although"):
+        ratio.divide(
+            cupy.ones((1, 1, 19), np.float32), cupy.zeros((1, 1, 19), np.float32), cupy.zeros((1, 1, 19), np.float32)
+        )
+
+
+def test_missing_barrier_in_the_division_is_noticed(fake, monkeypatch, tmp_path):
+    source = ratio.SOURCE.read_text(encoding="utf-8")
+    assert source.count("__syncthreads();") == 1
+    (tmp_path / "ratio.cu").write_text(source.replace("__syncthreads();", ""))
+    monkeypatch.setattr(ratio, "SOURCE", tmp_path / "ratio.cu")
+    monkeypatch.setattr(ratio, "_kernel", ratio._kernel.__wrapped__)
+    m, values = np.ones((1, 30, 40), np.float32), []
+    for fake.backwards in (False, True):
+        y, r = fake.ones(m.shape, np.float32), fake.ones(m.shape, np.float32)
+        values.append(ratio.divide(fake.asarray(m), y, r, likelihood=True))
+    assert not all(value == pytest.approx(1200 * (np.log(2) - 2), rel=1e-3) for value in values)
 
 
 def test_measure(cupy):
@@ -428,6 +463,10 @@ def test_source_compiles_for_nvidia(arch):
         pytest.skip("NVRTC is not installed (nvidia-cuda-nvrtc-cu12, in the extra kernels)")
     failed, assembly, log = compiled(SOURCE, nvrtc, "nvrtc", "-std=c++17", f"-arch={arch}")
     assert not failed, log
+    for kind in ratio.KINDS.values():
+        options = f"-DKIND={kind}", *ratio.OPTIONS, "-std=c++17", f"-arch={arch}"
+        failed, _, other = compiled(ratio.SOURCE.read_text(encoding="utf-8"), nvrtc, "nvrtc", *options)
+        assert not failed, other
     back = assembly.decode().partition(".entry back_project")[2].partition(".entry")[0]
     assert len(re.findall(r"ld\.global\.nc\.f32", back)) >= 2 * 11
 
@@ -447,6 +486,9 @@ def test_source_compiles_for_amd(hiprtc, arch, threads):
     assert code.startswith(b"\x7fELF")
     for entry in (b".wavefront_size" + bytes([threads]), b".private_segment_fixed_size\0"):  # its bytes
         assert code.count(entry) == 3, f"{entry} is not so in each of the three kernels"
+    options = "-DKIND=short", *ratio.OPTIONS, "-fcuda-flush-denormals-to-zero", f"--offload-arch={arch}"
+    failed, _, log = compiled(ratio.SOURCE.read_text(encoding="utf-8"), hiprtc, "hiprtc", *options)
+    assert not failed, log
 
 
 def test_amds_compiler_refuses_what_only_nvidia_has(hiprtc):

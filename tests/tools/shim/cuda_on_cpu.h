@@ -32,7 +32,7 @@ static jmp_buf turn;
 static Thread* current;
 static std::function<void()> body;
 
-static void __syncthreads() { if (!_setjmp(current->place)) _longjmp(turn, 1); }
+[[maybe_unused]] static void __syncthreads() { if (!_setjmp(current->place)) _longjmp(turn, 1); }
 static void start() { body(); current->done = true; _longjmp(turn, 1); }
 static void go_on(Thread& thread)
 {
