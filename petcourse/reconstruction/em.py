@@ -95,10 +95,10 @@ def iterate(parts, theta, updates, likelihood=False):
     """Update ``theta`` by one part of the data after another: what `mlem` (one part) and `osem` do."""
     xp = module_of(theta)
     for P, m, r, s in islice(cycle(parts), updates):
-        y = P @ theta  # (plane, angle, bin): the trues that are expected
+        y = P.forward(theta)  # P @ theta, unchecked: (plane, angle, bin), the trues that are expected
         y = y.copy() if xp.may_share_memory(y, theta) else y  # P gave its argument back
         value = divide(m, y, r, likelihood)  # y is now m / (P @ theta + r)
-        update, unseen = P.T @ y, s == 0  # (z, y, x)
+        update, unseen = P.back(y), s == 0  # P.T @ y: (z, y, x)
         update += unseen  # 1 / 1: a voxel that this part does not see stays
         update /= s + unseen
         theta = theta * update
@@ -164,8 +164,12 @@ def check(P, m, r, iterations, theta):
             )
     if theta is not None:
         require_array(theta, "the start theta", module_of(m))
-        if theta.shape != P.dims or not theta.min() >= 0 or not theta.any():
+        if theta.dtype != np.float32:
+            raise TypeError(
+                f"the start theta is {theta.dtype} and MLEM works on float32: pass theta.astype(np.float32)."
+            )
+        if theta.shape != P.dims or not theta.min() >= 0 or not 0 < theta.max() < np.inf:
             raise ValueError(
                 f"the start has shape {theta.shape} and reaches from {float(theta.min()):g} to {float(theta.max()):g}: "
-                f"it must have shape {P.dims}, be nowhere negative and somewhere positive."
+                f"it must have shape {P.dims}, be finite, nowhere negative and somewhere positive."
             )

@@ -45,10 +45,10 @@ class Posterior:
     def data_gradient(self, theta, k):
         """Gradient of subset k's log-likelihood: ``P_k.T @ (m_k / (P_k @ theta + r_k) - 1)``."""
         P_k, m_k, r_k = self.parts[k]
-        y_k = P_k @ theta
+        y_k = P_k.forward(theta)
         divide(m_k, y_k, r_k)
         y_k -= 1
-        return P_k.T @ y_k
+        return P_k.back(y_k)
 
     def gradient(self, theta, k):
         """Gradient of subset k's part of Phi."""

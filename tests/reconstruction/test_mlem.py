@@ -141,6 +141,7 @@ def spoilt(array, value, at=0):
         ({"m": spoilt(M, 3, at=7)}, "1 bins counted although neither image nor randoms reach them"),
         ({"theta": np.ones((1, 3, 3), np.float32)}, r"start has shape \(1, 3, 3\).*must have shape \(1, 4, 4\)"),
         ({"theta": np.full(DIMS, np.nan, np.float32)}, "start.*from nan to nan.*nowhere negative"),
+        ({"theta": np.full(DIMS, np.inf, np.float32)}, "start.*from inf to inf.*finite"),
         ({"theta": np.zeros(DIMS, np.float32)}, "start.*somewhere positive"),
         ({"iterations": 0}, "iterations is 0.*give 1 or more"),
         ({"iterations": 2.5}, "iterations is 2.5.*whole number"),
@@ -153,5 +154,5 @@ def test_bad_data(given, message):
 
 
 def test_start_of_wrong_type():
-    with pytest.raises(TypeError, match="float64 and works on float32"):
+    with pytest.raises(TypeError, match="float64 and MLEM works on float32"):
         list(mlem(P, M, R, 1, theta=np.ones(DIMS)))
