@@ -85,7 +85,8 @@ def osem(P, m, r, passes, subsets=14, theta=None):
     Warns
     -----
     UserWarning
-        If the largest sensitivity of a subset, in sum, is more than 1 % above the smallest.
+        If one subset has over 1 % more live bins than another (bins with randoms; if all have some, or none, it is the sum
+        of the sensitivity that is compared).
     """
     check(P, m, r, passes, theta)
     return (image for image, _ in _reconstruct(P, m, r, theta, passes * subsets, subsets))
@@ -125,7 +126,9 @@ def in_parts(P, m, r, subsets):
         if xp is not np:  # the kernel of a GPU takes them in one piece
             m_k, r_k = xp.ascontiguousarray(m_k), xp.ascontiguousarray(r_k)
         parts.append((P_k, m_k, r_k, P_k.T @ xp.ones(P_k.dimsd, np.float32)))
-    total = [float(s.sum()) for *_, s in parts]
+    # Dead bins have no randoms. Where none is dead, or all have none, it is what the subsets see that is compared.
+    live = [int((r_k[:1] > 0).sum()) for _, _, r_k, _ in parts]
+    total = live if 0 < sum(live) < m[0].size else [float(s.sum()) for *_, s in parts]
     if max(total) > 1.01 * min(total):
         text = f"the {subsets} subsets see unequally much, {min(total) / max(total):.2f} of the most at least: take another"
         warnings.warn(f"{text} number, such as 14, 7 or 28 for the mMR.", stacklevel=3)

@@ -74,7 +74,9 @@ def test_kernel():
 
 def test_kernel_behind_a_projector_inside_its_box():
     scanner = reference.SMALL
-    P = Projector(scanner, 12) @ PSF(scanner, 3) @ Kernel(reference.random(scanner.image_shape), scanner.voxel)
+    K = Kernel(reference.random(scanner.image_shape), scanner.voxel)
+    assert (K @ reference.random(K.dims)).shape == K.dims  # once used, it can still be cut
+    P = Projector(scanner, 12) @ PSF(scanner, 3) @ K
     cut, theta, m = P.inside_box(P.box), reference.random(P.dims), reference.random(P.dimsd)
     assert cut.dims[-1] < P.dims[-1]
     np.testing.assert_allclose(cut @ theta[:, P.box, P.box], P @ theta, rtol=1e-5)
