@@ -85,8 +85,7 @@ def osem(P, m, r, passes, subsets=14, theta=None):
     Warns
     -----
     UserWarning
-        If one subset has over 1 % more live bins than another (bins with randoms; if all have some, or none, it is the sum
-        of the sensitivity that is compared).
+        If one subset has over 1 % more live bins than another; it lists the numbers that are better.
     """
     check(P, m, r, passes, theta)
     return (image for image, _ in _reconstruct(P, m, r, theta, passes * subsets, subsets))
@@ -120,19 +119,27 @@ def in_parts(P, m, r, subsets):
     xp, parts = module_of(m), []
     r = xp.broadcast_to(r.astype(np.float32, copy=False), m.shape)
     P_box = P.inside_box(P.box) if P.box else P
+    _warn_of_unequal(P.bins_seen, subsets)
     for k in range(subsets):
         P_k = P_box.subset(k, subsets) if subsets > 1 else P_box
         m_k, r_k = (array[:, k::subsets] for array in (m, r))
         if xp is not np:  # the kernel of a GPU takes them in one piece
             m_k, r_k = xp.ascontiguousarray(m_k), xp.ascontiguousarray(r_k)
         parts.append((P_k, m_k, r_k, P_k.T @ xp.ones(P_k.dimsd, np.float32)))
-    # Dead bins have no randoms. Where none is dead, or all have none, it is what the subsets see that is compared.
-    live = [int((r_k[:1] > 0).sum()) for _, _, r_k, _ in parts]
-    total = live if 0 < sum(live) < m[0].size else [float(s.sum()) for *_, s in parts]
-    if max(total) > 1.01 * min(total):
-        text = f"the {subsets} subsets see unequally much, {min(total) / max(total):.2f} of the most at least: take another"
-        warnings.warn(f"{text} number, such as 14, 7 or 28 for the mMR.", stacklevel=3)
     return P.box or slice(None), parts
+
+
+def _warn_of_unequal(bins_seen, subsets):
+    """Warn of subsets of which one has over 1 % more live bins than another."""
+
+    def equal(n):
+        counts = [bins_seen[k::n].sum() for k in range(n)]
+        return len(bins_seen) % n == 0 and max(counts) <= 1.01 * min(counts)
+
+    if bins_seen is not None and len(bins_seen) % subsets == 0 and not equal(subsets):
+        text = f"the {subsets} subsets have unequally many live bins, and one may not see what another does: take"
+        even = [str(n) for n in range(1, len(bins_seen) + 1) if equal(n)]
+        warnings.warn(f"{text} {', '.join(even)}.", stacklevel=4)
 
 
 def whole(theta, P, box):

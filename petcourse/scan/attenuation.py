@@ -75,6 +75,10 @@ class AttenuatedProjector(Operator):
     def box(self):
         return self.X.box
 
+    @property
+    def bins_seen(self):
+        return self.X.bins_seen
+
     def forward(self, theta):
         return self.X.engine.forward(theta, self.factors)
 

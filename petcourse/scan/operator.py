@@ -33,11 +33,13 @@ class Operator(LinearOperator):
         ``numpy`` or ``cupy``: whose arrays it works on; None if both will do.
     box : slice or None
         Rows of an image (z, y, x), and columns, beyond which it sees nothing; None if it sees all.
+    bins_seen : (angle,) int or None
+        How many bins of a plane, at each angle, meet what it sees; None if unknown.
     reach : int or None
         Of an operator from image to image: how many voxels across the axis it spreads a voxel; None if unknown.
     """
 
-    xp, box, reach = np, None, None
+    xp, box, bins_seen, reach = np, None, None, None
 
     def __init__(self, dims, dimsd, name):
         super().__init__(dtype=np.dtype(np.float32), dims=dims, dimsd=dimsd, name=name)
@@ -146,6 +148,10 @@ class Product(Operator):
         if box is None or reach is None:
             return None
         return slice(max(0, box.start - reach), min(self.dims[-1], box.stop + reach))
+
+    @property
+    def bins_seen(self):
+        return self.left.bins_seen
 
     def subset(self, k, of):
         return Product(self.left.subset(k, of), self.right)

@@ -35,6 +35,11 @@ class LineIntegrals(Operator):
     def box(self):
         return self.engine.rays.box
 
+    @property
+    def bins_seen(self):
+        lines = self.engine.rays.lines
+        return np.count_nonzero(lines["first"] < lines["last"], axis=1)
+
     def forward(self, theta):
         return self.engine.forward(theta)
 
