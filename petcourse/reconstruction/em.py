@@ -116,6 +116,8 @@ def _reconstruct(P, m, r, theta, updates, subsets=1, likelihood=False):
 
 def in_parts(P, m, r, subsets):
     """The box that P sees, and for each subset, inside it: operator, counts, randoms and sensitivity."""
+    if not isinstance(subsets, numbers.Integral) or subsets < 1:
+        raise ValueError(f"subsets is {subsets!r} and a whole number is wanted: give 14, 7 or 28 for the mMR, or 1.")
     xp, parts = module_of(m), []
     r = xp.broadcast_to(r.astype(np.float32, copy=False), m.shape)
     P_box = P.inside_box(P.box) if P.box else P

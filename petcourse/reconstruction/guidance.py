@@ -35,6 +35,8 @@ def choose_alike(t1, steps, keep, voxels, chosen):
 
 def most_alike(t1, steps, keep, where):
     """Of the voxels `where`: their places (voxel, 3), and the numbers of the steps to the neighbours most alike in T1."""
+    if t1.ndim != 3:
+        raise ValueError(f"T1 has shape {t1.shape} and (z, y, x) is wanted: give an MR image on the PET image's grid.")
     if not np.ptp(t1) > 0 or not np.isfinite(t1).all():
         raise ValueError(f"T1 reaches from {t1.min():g} to {t1.max():g} and tells no tissues apart: give an MR image.")
     if keep not in range(1, len(steps) + 1):
@@ -103,7 +105,7 @@ class Kernel(Operator):
     Raises
     ------
     ValueError
-        If T1 is the same everywhere or not finite, or ``keep`` is out of range.
+        If T1 is the same everywhere, or wherever it is above 0, or not finite; or a number is out of range.
     """
 
     xp, reach = None, 2
@@ -111,11 +113,15 @@ class Kernel(Operator):
     def __init__(self, t1, voxel, sigma=0.3, distance=4.0, keep=48):
         super().__init__(t1.shape, t1.shape, "the kernel K")
         voxels, chosen = most_alike(t1, AROUND, keep, t1 > 0)
+        spread = t1[t1 > 0].std() if len(voxels) else 0
+        if not (spread > 0 and sigma > 0 and distance > 0):
+            text = f"T1 above 0 has a standard deviation of {spread:g}, sigma is {sigma!r} and distance {distance!r}"
+            raise ValueError(f"{text}: all three must be above 0 to tell who is alike.")
         nearness = np.exp(-((AROUND * voxel) ** 2).sum(axis=1) / (2 * distance**2)).astype(np.float32)
         self.rows = np.ravel_multi_index(voxels.T, t1.shape).astype(np.int32)  # of the voxels that are means
         columns = self.rows[:, None] + np.int32(AROUND @ (t1[0].size, t1.shape[2], 1))[chosen]
         columns[chosen < 0] = 0
-        f = t1.ravel() / np.float32(sigma * t1[t1 > 0].std())
+        f = t1.ravel() / np.float32(sigma * spread)
         weights = nearness[chosen] * np.exp(-((f[columns] - f[self.rows, None]) ** 2) / 2)
         weights[chosen < 0] = 0
         weights /= weights.sum(axis=1, keepdims=True)

@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 from numba import boolean, float32, float64, int64, njit, void
 
-from petcourse.hardware.device import module_of
+from petcourse.hardware.device import module_of, require_array
 from petcourse.hardware.machine import available_cores
 from petcourse.scan.joseph import compiled
 
@@ -104,6 +104,12 @@ class Prior:
     def __init__(self, scanner, kappa=None, pairs=None):
         self.scanner = scanner
         self.weights = (scanner.voxel[-1] / np.linalg.norm(STEPS * scanner.voxel, axis=1)).astype(np.float32)
+        for name, weights, fits in (("kappa", kappa, ()), ("pairs", pairs, (13,))):
+            fits += scanner.image_shape
+            if weights is not None and (weights.shape != fits or not 0 <= weights.min() <= weights.max() < np.inf):
+                raise ValueError(
+                    f"{name} must have shape {fits}, be finite and nowhere negative: make it for this scanner."
+                )
         self.kappa = np.ones(scanner.image_shape, np.float32) if kappa is None else kappa
         self.pairs = pairs
 
@@ -116,8 +122,15 @@ class Prior:
 
     def derivatives(self, theta):
         """Gradient and diagonal of the Hessian of R at an image, both (z, y, x) float32, and the value of R."""
+        require_array(theta, "the image of a prior")
+        if theta.shape != self.kappa.shape or theta.dtype != np.float32 or not theta.min() >= self.least:
+            text = f"of shape {theta.shape} from {float(theta.min()):g}, and the prior takes float32 of shape"
+            raise ValueError(
+                f"the image is {theta.dtype} {text} {self.kappa.shape} from {self.least:g}: give one that is."
+            )
         if module_of(theta) is not np:
             return self.with_arrays(theta)
+        theta = np.ascontiguousarray(theta)
         gradient, diagonal, value = np.empty_like(theta), np.empty_like(theta), np.zeros(len(theta))
         pairs = np.empty((13, 0, 0, 0), np.float32) if self.pairs is None else self.pairs
         relative = self.phi is relative_difference
@@ -156,7 +169,7 @@ class Quadratic(Prior):
         As for `Prior`.
     """
 
-    phi, gamma, eps = staticmethod(quadratic), 0.0, 0.0
+    phi, gamma, eps, least = staticmethod(quadratic), 0.0, 0.0, -np.inf
 
 
 class RelativeDifference(Prior):
@@ -174,10 +187,12 @@ class RelativeDifference(Prior):
         Keeps phi smooth at 0: about a thousandth of the image's largest value.
     """
 
-    phi = staticmethod(relative_difference)
+    phi, least = staticmethod(relative_difference), 0.0
 
     def __init__(self, scanner, kappa=None, pairs=None, gamma=2.0, eps=1e-3):
         super().__init__(scanner, kappa, pairs)
+        if not (0 <= gamma < np.inf and 0 < eps < np.inf):
+            raise ValueError(f"gamma is {gamma!r} and eps {eps!r}: give gamma from 0 and eps above 0.")
         self.gamma, self.eps = gamma, eps
 
 

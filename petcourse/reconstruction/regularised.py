@@ -4,11 +4,13 @@ MAP-EM needs no step size and never goes down; BSREM takes subsets and ever smal
 subset by what it was at an anchor, and so converges with steps that stay large.
 """
 
+import numbers
+
 import numpy as np
 
 from petcourse.hardware.device import module_of
 from petcourse.reconstruction.em import check, in_parts, osem, whole
-from petcourse.reconstruction.priors import Quadratic
+from petcourse.reconstruction.priors import Prior, Quadratic
 from petcourse.reconstruction.ratio import divide
 from petcourse.scan.psf import PSF
 
@@ -23,24 +25,35 @@ class Posterior:
     prior : Prior
     beta : float
         Weight of the prior.
-    subsets : int
-        As for `osem`.
+    subsets, passes, theta
+        As for `osem`; the last two are only checked.
 
     Raises
     ------
     TypeError, ValueError
-        As `osem`; and if ``beta`` is negative or not finite.
+        As `osem`; if ``prior`` is none; and if ``beta`` is negative, not finite, or so large that the rounding of float32
+        hides what the counts say.
     """
 
-    def __init__(self, P, m, r, prior, beta, subsets=1):
-        check(P, m, r, subsets, None)
-        if not 0 <= beta < np.inf:
+    def __init__(self, P, m, r, prior, beta, subsets=1, passes=1, theta=None):
+        check(P, m, r, passes, theta)
+        if not isinstance(prior, Prior):
+            raise TypeError(f"the prior is of type {type(prior).__name__}: give Quadratic or RelativeDifference.")
+        if not isinstance(beta, numbers.Real) or not 0 <= beta < np.inf:
             raise ValueError(f"beta is {beta!r} and the weight of a prior is wanted: give a number from 0.")
         self.P, self.xp, self.beta, self.subsets = P, module_of(m), beta, subsets
         self.box, parts = in_parts(P, m, r, subsets)
         self.parts, self.prior = [part[:3] for part in parts], prior.inside_box(self.box)
         self.sensitivity = sum(s for *_, s in parts)
         self.prior.kappa = self.prior.kappa * (self.sensitivity > 0)  # a voxel that no bin sees is nobody's neighbour
+        self.counts = float(m.sum())
+        level = self.counts / float(self.sensitivity.sum(dtype=np.float64))  # of an even image that explains the counts
+        bend = float(self.prior.derivatives(self.xp.full_like(self.sensitivity, level))[1].max()) * level
+        most = 1e5 * float(self.sensitivity.max())  # the counts' part of the curvature, and what rounding leaves of it
+        if beta * bend > most:
+            raise ValueError(
+                f"beta is {beta:g}, and float32 no longer sees the counts beside the prior: stay below {most / bend:.0e}."
+            )
 
     def data_gradient(self, theta, k):
         """Gradient of subset k's log-likelihood: ``P_k.T @ (m_k / (P_k @ theta + r_k) - 1)``."""
@@ -64,6 +77,10 @@ class Posterior:
     def cut(self, image):
         """The part of an image that P sees."""
         return self.xp.ascontiguousarray(image[:, self.box, self.box])
+
+    def trues(self, theta):
+        """How many trues an image explains, in all bins."""
+        return float((self.sensitivity * theta).sum(dtype=np.float64))
 
     def whole(self, theta):
         """A new image of P's size."""
@@ -102,7 +119,7 @@ def map_em(P, m, r, prior, beta, iterations, theta=None):
     """
     if not isinstance(prior, Quadratic):
         raise TypeError(f"the prior is a {type(prior).__name__} and MAP-EM takes a Quadratic one: use svrg for others.")
-    phi = Posterior(P, m, r, prior, beta)
+    phi = Posterior(P, m, r, prior, beta, 1, iterations, theta)
     seen = phi.sensitivity > 0
     theta = seen.astype(np.float32) if theta is None else phi.cut(theta) * seen
     for _ in range(iterations):
@@ -133,14 +150,14 @@ def bsrem(P, m, r, prior, beta, passes, subsets=14, theta=None, step=1.0, decay=
     iterator of theta
         (z, y, x) float32 after each update, of which a pass has ``subsets``.
     """
-    phi, theta = _start(P, m, r, prior, beta, subsets, theta)
+    phi, theta, most = _start(P, m, r, prior, beta, subsets, passes, theta)
     floor = theta.max() / 1000  # so that a zero can grow again
     scale = subsets / (phi.sensitivity + np.float32(1e-4) * phi.sensitivity.max())
     for n in range(passes):
         for k in range(subsets):
             size = np.float32(step / (1 + decay * n))
             theta = phi.xp.maximum(theta + size * scale * (theta + floor) * phi.gradient(theta, k), 0)
-            yield phi.whole(_finite(theta, step))
+            yield phi.whole(_sound(phi, theta, most, size))
 
 
 def svrg(P, m, r, prior, beta, passes, subsets=28, theta=None, steps=((0, 3.0), (11, 2.0), (100, 1.5), (200, 1.0))):
@@ -162,7 +179,7 @@ def svrg(P, m, r, prior, beta, passes, subsets=28, theta=None, steps=((0, 3.0), 
     iterator of theta
         (z, y, x) float32 after each update: of a pass has ``subsets``, and one more where the anchor is renewed.
     """
-    phi, theta = _start(P, m, r, prior, beta, subsets, theta)
+    phi, theta, most = _start(P, m, r, prior, beta, subsets, passes, theta)
     blur = PSF(prior.scanner, 5.0).inside_box(phi.box).forward
     done = 0
     for n in range(passes):
@@ -178,18 +195,23 @@ def svrg(P, m, r, prior, beta, passes, subsets=28, theta=None, steps=((0, 3.0), 
             size = [size for first, size in steps if first <= done][-1]
             theta = phi.xp.maximum(theta + np.float32(size) * D * direction, 0)
             done += 1
-            yield phi.whole(_finite(theta, size))
+            yield phi.whole(_sound(phi, theta, most, size))
 
 
-def _start(P, m, r, prior, beta, subsets, theta):
-    """Phi, and the image to start from inside its box: positive wherever P sees."""
-    phi = Posterior(P, m, r, prior, beta, subsets)
+def _start(P, m, r, prior, beta, subsets, passes, theta):
+    """Phi, the image to start from inside its box, positive wherever P sees, and more trues than an image should explain."""
+    phi = Posterior(P, m, r, prior, beta, subsets, passes, theta)
     if theta is None:
         *_, theta = osem(P, m, r, 1, subsets)
-    return phi, phi.cut(theta)
+    theta = phi.cut(theta)
+    return phi, theta, 4 * max(phi.counts, phi.trues(theta))
 
 
-def _finite(theta, step):
-    if not np.isfinite(float(theta.sum())):
-        raise ValueError(f"the image is no longer finite with steps of {step:g}: take smaller ones.")
+def _sound(phi, theta, most, step):
+    """The image, unless steps have grown it out of all proportion: at the optimum it explains no more trues than were counted."""
+    trues = phi.trues(theta)
+    if not 0 < trues < most:
+        raise ValueError(
+            f"steps of {step:g} lead to an image of {trues:.1e} trues for {phi.counts:.1e} counts: take smaller ones."
+        )
     return theta

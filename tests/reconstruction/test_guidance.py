@@ -38,6 +38,7 @@ def test_bowsher_takes_the_neighbours_most_alike(keep, seed):
     (np.full((3, 4, 5), np.nan, np.float32), 9, "no tissues apart"),
     (KAPPA, 0, "keep is 0.*1 to 26"),
     (KAPPA, 27, "keep is 27.*1 to 26"),
+    (KAPPA[0], 9, r"T1 has shape \(4, 5\) and \(z, y, x\) is wanted"),
 ])  # fmt: skip
 def test_impossible_bowsher(t1, keep, message):
     with pytest.raises(ValueError, match=message):
@@ -81,3 +82,22 @@ def test_kernel_behind_a_projector_inside_its_box():
     assert cut.dims[-1] < P.dims[-1]
     np.testing.assert_allclose(cut @ theta[:, P.box, P.box], P @ theta, rtol=1e-5)
     np.testing.assert_allclose(cut.T @ m, (P.T @ m)[:, P.box, P.box], rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize(("t1", "settings", "message"), [
+    (np.ones((3, 4, 5), np.float32), {}, "T1 reaches from 1 to 1 and tells no tissues apart"),
+    ((KAPPA > 0.5).astype(np.float32), {}, "T1 above 0 has a standard deviation of 0,"),
+    (-KAPPA, {}, "T1 above 0 has a standard deviation of 0,"),
+    (KAPPA, {"sigma": 0}, "sigma is 0 and distance 4.0: all three must be above 0"),
+    (KAPPA, {"distance": 0}, "distance 0: all three"),
+    (KAPPA, {"keep": 126}, "keep is 126 .*1 to 125"),
+])  # fmt: skip
+def test_a_kernel_without_information(t1, settings, message):
+    with pytest.raises(ValueError, match=message):
+        Kernel(t1, (2.0, 3.0, 3.0), **settings)
+
+
+def test_a_kernel_of_another_shape():
+    scanner = reference.SMALL
+    with pytest.raises(ValueError, match=r"the projector X works on .* and the kernel K gives \(3, 4, 5\): build both"):
+        Projector(scanner) @ Kernel(KAPPA, scanner.voxel)

@@ -70,3 +70,37 @@ def test_a_prior_inside_a_box():
     for one, other in zip(whole.derivatives(theta)[:2], whole.inside_box(box).derivatives(theta[:, box, box].copy())[:2],
                           strict=True):  # fmt: skip
         np.testing.assert_allclose(one[:, box, box], other, rtol=1e-6)
+
+
+NEGATIVE, NAN = -np.ones(SHAPE, np.float32), np.full(SHAPE, np.nan, np.float32)
+
+
+@pytest.mark.parametrize(("kind", "image", "message"), [
+    (RelativeDifference, NEGATIVE, "float32 of shape .* from -1, and the prior takes float32 .* from 0"),
+    (RelativeDifference, NAN, "from nan, and"),
+    (Quadratic, NAN, "from nan, and"),
+    (Quadratic, KAPPA[:, 1:], r"of shape \(3, 4, 5\) .* takes float32 of shape \(3, 5, 5\)"),
+    (Quadratic, KAPPA.astype(float), "the image is float64 of shape"),
+])  # fmt: skip
+def test_images_that_a_prior_does_not_take(kind, image, message):
+    with pytest.raises(ValueError, match=message):
+        kind(SCANNER).derivatives(image)
+
+
+def test_a_quadratic_prior_takes_differences_of_images():
+    np.testing.assert_array_equal(Quadratic(SCANNER).derivatives(NEGATIVE)[0], 0)
+
+
+@pytest.mark.parametrize(("settings", "message"), [
+    ({"kappa": KAPPA[:1]}, r"kappa must have shape \(3, 5, 5\)"),
+    ({"kappa": NEGATIVE}, "kappa must .* nowhere negative"),
+    ({"kappa": NAN}, "kappa must .* be finite"),
+    ({"pairs": PAIRS[:, :, :2]}, r"pairs must have shape \(13, 3, 5, 5\)"),
+    ({"pairs": PAIRS[:12]}, r"pairs must have shape \(13, 3, 5, 5\)"),
+    ({"eps": 0}, "gamma is 2.0 and eps 0: give"),
+    ({"gamma": -1}, "gamma is -1 and eps"),
+    ({"gamma": np.nan}, "gamma is nan and eps"),
+])  # fmt: skip
+def test_impossible_priors(settings, message):
+    with pytest.raises(ValueError, match=message):
+        RelativeDifference(SCANNER, **settings)

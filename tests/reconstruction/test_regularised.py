@@ -8,6 +8,7 @@ import reference
 from scipy.optimize import minimize
 
 from petcourse import PSF, Attenuation, Projector, Scanner
+from petcourse.reconstruction import em, ratio, regularised
 from petcourse.reconstruction.em import osem
 from petcourse.reconstruction.priors import STEPS, Quadratic, RelativeDifference
 from petcourse.reconstruction.regularised import Posterior, bsrem, map_em, svrg
@@ -113,3 +114,109 @@ def test_the_optimum_is_reached(name):
     assert found.min() >= 0
     box = Posterior(X, M, R, prior, beta, 7)
     assert box.value(found) == pytest.approx(values[1], rel=1e-5)
+
+
+# Bad input: one sentence each, and never a picture
+
+
+PRIOR, RELATIVE = Quadratic(SCANNER), RelativeDifference(SCANNER, eps=EPS)
+MAP = {
+    "map_em": lambda beta=0.5, prior=PRIOR, subsets=1, **rest: map_em(X, M, R, prior, beta, 3, **rest),
+    "bsrem": lambda beta=0.5, prior=RELATIVE, subsets=7, **rest: bsrem(X, M, R, prior, beta, 3, subsets, **rest),
+    "svrg": lambda beta=0.5, prior=RELATIVE, subsets=7, **rest: svrg(X, M, R, prior, beta, 3, subsets, **rest),
+}
+
+
+@pytest.mark.parametrize(("subsets", "message"), [
+    (5, "subset 0 of 5 .* 28 angles: take a number that divides"),
+    (56, "subset 0 of 56 .* take a number that divides"),
+    (0, "subsets is 0 and a whole number is wanted"),
+    (-7, "subsets is -7 and a whole number"),
+    (3.5, "subsets is 3.5 and a whole number"),
+    ("7", "subsets is '7' and a whole number"),
+])  # fmt: skip
+def test_impossible_numbers_of_subsets(subsets, message):
+    for images in (osem(X, M, R, 1, subsets), MAP["bsrem"](subsets=subsets), MAP["svrg"](subsets=subsets)):
+        with pytest.raises(ValueError, match=message):
+            next(images)
+
+
+@pytest.mark.parametrize("method", MAP)
+@pytest.mark.parametrize(("beta", "message"), [
+    *((beta, "beta is .* and the weight of a prior is wanted") for beta in (-1, np.nan, np.inf, None, "1")),
+    *((beta, r"beta is .*float32 no longer sees the counts.*stay below \de\+0[56]\.") for beta in (1e8, 1e20, 1e38, 1e60)),
+])  # fmt: skip
+def test_impossible_weights_of_a_prior(method, beta, message):
+    with pytest.raises(ValueError, match=message):
+        next(MAP[method](beta))
+
+
+def test_below_the_largest_weight_float32_is_enough():
+    """MAP-EM never goes down, as it is proven to, with a prior that outweighs the counts ten thousand times."""
+    *_, start = osem(X, M, R, 1, 1)
+    images = [start, *map_em(X, M, R, PRIOR, 1e4, 30, theta=start)]
+    values = [-phi(image.ravel().astype(float), Quadratic, 1e4)[0] for image in images]
+    assert np.diff(values).min() > -1e-6 * abs(values[-1])
+    assert values[-1] - values[0] > 0.9 * (optimum(Quadratic, 1e4)[1] - values[0])
+
+
+@pytest.mark.parametrize("method", MAP)
+@pytest.mark.parametrize(("theta", "message"), [
+    (-np.ones(X.dims, np.float32), "start .* from -1 to -1.*nowhere negative"),
+    (np.full(X.dims, np.nan, np.float32), "start .* from nan to nan"),
+    (np.ones((1, 10, 10), np.float32), r"start has shape \(1, 10, 10\).*must have shape \(3, 10, 10\)"),
+])  # fmt: skip
+def test_impossible_starts(method, theta, message):
+    with pytest.raises(ValueError, match=message):
+        next(MAP[method](theta=theta))
+
+
+@pytest.mark.parametrize(("method", "steps"), [
+    *(("bsrem", {"step": step, "decay": 0}) for step in (50, 1e3, 1e30, -1, np.nan)),
+    *(("svrg", {"steps": ((0, step),)}) for step in (50, 1e3, 1e30, -1, np.nan)),
+])  # fmt: skip
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # of the steps that are to be refused
+def test_steps_that_diverge(method, steps):
+    """They are noticed before an image is out of all proportion; those before stay as they were."""
+    images, copies = [], []
+    with pytest.raises(
+        ValueError, match=r"steps of .* lead to an image of .* trues for 5.3e\+05 counts: take smaller ones"
+    ):
+        for image in MAP[method](**steps):
+            images.append(image)
+            copies.append(image.copy())
+    phi = Posterior(X, M, R, PRIOR, 0.5)
+    assert all(0 < phi.trues(phi.cut(image)) < 4 * M.sum() for image in images)
+    np.testing.assert_array_equal(images, copies)
+
+
+@pytest.mark.parametrize("method", ["osem", *MAP])
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, MemoryError])
+def test_interrupted_the_last_image_is_kept_and_goes_on(method, fault, monkeypatch):
+    def run(theta=None):
+        return osem(X, M, R, 3, 7, theta) if method == "osem" else MAP[method](theta=theta)
+
+    calls = iter(range(20 if method in ("bsrem", "svrg") else 2))  # of which 7 are for the start, and 7 for an anchor
+
+    def divide_a_few_times(*given):
+        if next(calls, None) is None:
+            raise fault
+        return ratio.divide(*given)
+
+    whole, images = list(run()), []
+    for module in (em, regularised):
+        monkeypatch.setattr(module, "divide", divide_a_few_times)
+    with pytest.raises(fault):
+        images.extend(run())
+    monkeypatch.undo()
+    assert images
+    np.testing.assert_array_equal(images, whole[: len(images)])
+    assert np.isfinite(next(run(images[-1]))).all()
+
+
+def test_a_prior_that_is_none():
+    for method in ("bsrem", "svrg"):
+        with pytest.raises(TypeError, match="the prior is of type float: give Quadratic"):
+            next(MAP[method](prior=0.5))
+    with pytest.raises(TypeError, match="MAP-EM takes a Quadratic one: use svrg"):
+        next(MAP["map_em"](prior=RELATIVE))
