@@ -67,8 +67,8 @@ def exercise(second, right):
                     raise NotAttempted
                 if any(answer is None for answer in answers):
                     raise Wrong("the answer is None: was it printed where it should be kept?", "give the value itself.")
-                check(*answers)
-                return Verdict(name, "right", right)
+                measured = check(*answers)  # what there is to say of this answer, if anything
+                return Verdict(name, "right", f"{measured} {right}" if measured else right)
             except NotAttempted:
                 return Verdict(name, "not attempted", "replace the ... and run the cell again.")
             except Wrong as error:

@@ -67,6 +67,20 @@ def kernel(t1, sigma, reach=2, power=2, two=2, own=1, axis=1):
     return K - (1 - own) * np.diag(np.diag(K))
 
 
+def ordered(fwhm=4.5, passes=2, subsets=14, times=1, guided=False):
+    """A method of the open exercise: OSEM, or kernel EM."""
+
+    def method(A, X, m, r, t1):
+        from petcourse import PSF, Kernel, osem
+
+        K = Kernel(t1, X.scanner.voxel) if guided else None
+        P = A @ X @ PSF(X.scanner, fwhm)
+        *_, theta = osem(P @ K if guided else P, m, r, passes, subsets)
+        return times * (K @ theta if guided else theta)
+
+    return method
+
+
 MISTAKES = {
     "osem_pass": [
         ((with_nan,), "a voxel is NaN"),
@@ -119,6 +133,16 @@ MISTAKES = {
         ((lambda t, s: kernel(t, s, own=0),), "not its own neighbour"),
         ((lambda t, s: kernel(t, s)[0],), r"\(7, 7\) \(voxel, neighbour\) is wanted"),
     ],
+    "recover_the_lesion": [
+        ((ordered(),), r"recovery 0.58, noise 0.12.: at most 0.093"),
+        ((ordered(passes=1),), r"recovery 0.43, noise 0.08.: 0.5 is wanted"),
+        ((ordered(fwhm=0, passes=1),), "too little, and too noisy"),
+        ((ordered(times=3),), "3 times as much activity"),
+        ((lambda A, X, m, r, t1: t1,), "both scans give the same"),
+        ((lambda A, X, m, r, t1: -t1,), "numbers from 0 is wanted"),
+        ((lambda A, X, m, r, t1: m,), r"\(1, 344, 344\) of numbers"),
+        ((lambda A, X, m, r: m,), "5 arguments are wanted"),
+    ],
 }
 
 RIGHT = [
@@ -126,4 +150,5 @@ RIGHT = [
     ("balanced_subsets", [[14, 7], lambda live: set(numbers(live))]),
     ("prior_gradient", [lambda t, w: np.diff(np.eye(len(t)), axis=0).T @ (w * np.diff(t))]),
     ("kernel_matrix", [lambda t, s: kernel(t, s).tolist()]),
+    ("recover_the_lesion", [ordered(fwhm=7.0)]),
 ]

@@ -132,6 +132,14 @@ def test_hints_come_one_after_the_other_and_the_answer_is_never_changed(adding):
     assert str(adding.verdict(lambda x: x + 1)) == "[right] adding: well done."
 
 
+def test_what_a_check_measures_is_said():
+    @exercise(second="", right="well done.")
+    def weighing(answer):
+        return f"{answer} kg."
+
+    assert str(weighing.verdict(3)) == "[right] weighing: 3 kg. well done."
+
+
 def test_only_a_stub_is_not_attempted(adding):
     assert adding.verdict(lambda x: ...).status == adding.verdict(...).status == "not attempted"
     printed = adding.verdict(lambda x: print(x + 1))

@@ -11,7 +11,8 @@ import pytest
 
 import petcourse.learning
 import petcourse.reconstruction
-from petcourse.exercises import mlem
+from petcourse import PSF, osem
+from petcourse.exercises import faster, mlem
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
@@ -175,3 +176,19 @@ def test_the_sentences_on_right_answers_of_notebook_03_hold():
     assert (high[theta > 0] > 0).all() and high[theta == 1].mean() > 4 * high[theta == 12].mean()
     (few, few_error), (many, many_error) = map(mlem.curves, (mlem.FEW, mlem.MANY))
     assert few_error.argmin() < (few < 0.9 * few[-1]).sum() and many_error.argmin() > (many >= 0.9 * many[-1]).argmax()
+
+
+def test_no_early_stop_reaches_the_goal_of_the_open_exercise():
+    """With the true blur or the usual one, in 7 or 14 subsets; kernel EM, and a model of too much blur, do."""
+
+    def first_to_recover(subsets, fwhm):
+        scans, X, *_ = faster.lesion_scans()
+        for images in zip(
+            *(osem(s.A @ X @ PSF(X.scanner, fwhm), s.m, s.r, 42 // subsets, subsets) for s in scans), strict=True
+        ):
+            recovery, noise = faster.recovery_and_noise(images)
+            if recovery >= faster.ENOUGH:
+                return noise
+
+    for subsets, fwhm in ((1, 4.5), (7, 4.5), (14, 4.5), (14, 2.5)):
+        assert first_to_recover(subsets, fwhm) > faster.LIMIT
