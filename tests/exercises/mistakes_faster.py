@@ -98,7 +98,7 @@ MISTAKES = {
         ((lambda t, P, m, r, n: update(t, P[0::n], m[0::n], r[0::n]),), "stops with ValueError"),
     ],
     "balanced_subsets": [
-        (({7, 14}, divisors), "all that divide the angles"),
+        (({7, 14}, divisors), "all of them divide the angles"),
         (({7, 14}, blocks), "neighbouring angles are put together"),
         (({7, 14}, lambda live: numbers(live)[1:]), "1 is missing"),
         (({7, 14}, lambda live: numbers(live, tested=2)), "first two"),
