@@ -249,6 +249,12 @@ def tables(options):
     cores = available_cores()
     yield f"Measured on {datetime.date.today()} by `{' '.join(['python -m benchmarks.projectors', *options.shown])}`."
     yield f"\nMachine: {machine()}. Load when it began: {psutil.getloadavg()[0]:.1f}.\n"
+    yield (
+        "What is compared with what: `X` takes one ray for each plane and bin (57 million), which differs by 0.45 % (root mean "
+        "square, on a head) from following every pair of rings (280 million). Whoever compares these seconds with those of a "
+        "program that follows them all, such as NiftyPET in the talk of 2019 (9.26 s for a whole MLEM iteration, its PSF "
+        "included, on a GTX 1070 Max-Q), compares a fifth of the rays, on other hardware.\n"
+    )
     cold, warm = compile_pause()
     yield (
         f"Projector and first projection in a new process (tiny data, libraries loaded before): {cold:.1f} s compiling, "
