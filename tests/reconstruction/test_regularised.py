@@ -7,7 +7,7 @@ import pytest
 import reference
 from scipy.optimize import minimize
 
-from petcourse import PSF, Attenuation, Projector, Scanner
+from petcourse import PSF, Attenuation, Kernel, Projector, Scanner, mlem
 from petcourse.reconstruction import em, ratio, regularised
 from petcourse.reconstruction.em import osem
 from petcourse.reconstruction.priors import STEPS, Quadratic, RelativeDifference
@@ -55,11 +55,21 @@ def test_unequal_subsets_are_warned_of(subsets, warned):
 
 
 def test_osem_with_one_subset_is_mlem():
-    from petcourse import mlem
-
     P = Attenuation(np.full(X.dimsd, 0.5, np.float32)) @ X @ PSF(SCANNER, 5)
     for image, (theta, _) in zip(osem(P, M, R, 3, 1), mlem(P, M, R, 3), strict=True):
         np.testing.assert_array_equal(image, theta)
+
+
+def test_kernel_em_is_mlem_with_a_kernel():
+    K = Kernel(TRUTH.astype(np.float32), SCANNER.voxel, keep=20)
+    dense = np.stack([(K @ e.reshape(K.dims)).ravel() for e in np.eye(TRUTH.size, dtype=np.float32)], axis=1)
+    matrix, m, r = MATRIX @ dense.astype(float), M.ravel(), R.ravel()
+    alpha, sensitivity = (matrix.sum(axis=0) > 0).astype(float), matrix.sum(axis=0)
+    for found, _ in mlem(X @ K, M, R, 10):
+        mean = matrix @ alpha + r
+        back = matrix.T @ np.divide(m, mean, out=np.zeros(len(m)), where=mean > 0)
+        alpha = alpha * np.divide(back, sensitivity, out=np.zeros(len(alpha)), where=sensitivity > 0)
+        np.testing.assert_allclose(found.ravel(), alpha, rtol=1e-4, atol=1e-5)
 
 
 def phi(flat, kind, beta):
