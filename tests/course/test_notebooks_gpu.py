@@ -18,7 +18,7 @@ from petcourse.hardware.gpu import Trouble, gpu_trouble
 from petcourse.reconstruction import ratio
 from petcourse.scan.loops import Loops
 
-NUMBERS = ["00", "02", "03"]  # those that compute with arrays of either kind
+NUMBERS = ["00", "02", "03", "05"]  # those that compute with arrays of either kind
 FOLDER = Path(__file__).parents[2] / "notebooks"
 
 

@@ -332,9 +332,24 @@ def modules(cupy):
         assert type(x) is ndarray
         return cupy.asarray(scipy.ndimage.gaussian_filter(x.plain, sigma, mode=mode, truncate=truncate))
 
+    class Sparse:
+        """A matrix of SciPy, brought there; it multiplies CuPy's arrays."""
+
+        def __init__(self, matrix):
+            self.plain = matrix
+
+        @property
+        def T(self):
+            return Sparse(self.plain.T)
+
+        def __matmul__(self, x):
+            assert type(x) is ndarray
+            return cupy.asarray(self.plain @ x.plain)
+
     ndimage = SimpleNamespace(gaussian_filter=gaussian_filter)
+    sparse = SimpleNamespace(csr_matrix=Sparse)
     names = {"cupyx": ModuleType("cupyx"), "cupyx.scipy": ModuleType("cupyx.scipy"), "cupyx.scipy.ndimage": ndimage}
-    return {"cupy": cupy, **names}
+    return {"cupy": cupy, **names, "cupyx.scipy.sparse": sparse}
 
 
 def insert(monkeypatch, **faults):
