@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from petcourse.hardware.device import array_module, as_numpy, module_of, require_array
-from petcourse.scan.operator import Operator, Product
-from petcourse.scan.projector import LineIntegrals, Projector
+from petcourse.hardware.device import as_numpy, require_array
+from petcourse.scan.factors import Factors
+from petcourse.scan.projector import Projector
 
 
-class Attenuation(Operator):
+class Attenuation(Factors):
     """A: each bin times its attenuation factor. In ``A @ X`` the projector multiplies on the way.
 
     Parameters
@@ -22,80 +22,8 @@ class Attenuation(Operator):
     """
 
     def __init__(self, factors):
-        require_array(factors, "the set of attenuation factors")
-        if factors.dtype != np.float32:
-            raise TypeError(f"attenuation factors are {factors.dtype} and float32 is wanted: use .astype(np.float32).")
-        low, high = (float(factors.min()), float(factors.max())) if factors.size else (np.nan, np.nan)
-        if not (low >= 0 and high <= 1):
-            raise ValueError(
-                f"attenuation factors from {low:g} to {high:g} were given and they lie in 0 to 1: "
-                "use np.exp(-line integral) of a mu map in 1/mm that is nowhere negative."
-            )
-        self.factors = factors
-        super().__init__(factors.shape, factors.shape, "the attenuation A")
-
-    @property
-    def xp(self):
-        return module_of(self.factors)
-
-    def dot(self, x):
-        fits = isinstance(x, LineIntegrals) and x.dimsd == self.dims and x.xp is self.xp
-        if fits:
-            return AttenuatedProjector(self.factors, x)
-        # A @ (X @ H) as (A @ X) @ H
-        return (self @ x.left) @ x.right if isinstance(x, Product) else super().dot(x)
-
-    def forward(self, x):
-        return self.factors * x
-
-    back = forward
-
-    def __getstate__(self):
-        return {**self.__dict__, "factors": as_numpy(self.factors), "gpu": self.xp is not np}
-
-    def __setstate__(self, state):
-        gpu = state.pop("gpu")
-        self.__dict__ |= state
-        if gpu:  # back onto one, if the process that reads this has one
-            self.factors = array_module().asarray(self.factors)
-
-
-class AttenuatedProjector(Operator):
-    """``A @ X``: the projector multiplies each bin by its factor while it has it, which saves a second sinogram."""
-
-    def __init__(self, factors, X):
-        self.factors, self.X = factors, X
-        super().__init__(X.dims, X.dimsd, "A @ X")
-
-    @property
-    def xp(self):
-        return self.X.xp
-
-    @property
-    def box(self):
-        return self.X.box
-
-    @property
-    def bins_seen(self):
-        return self.X.bins_seen
-
-    def forward(self, theta):
-        return self.X.engine.forward(theta, self.factors)
-
-    def back(self, m):
-        return self.X.engine.back(m, self.factors)
-
-    def subset(self, k, of):
-        return AttenuatedProjector(self.factors[:, k::of], self.X.subset(k, of))
-
-    def inside_box(self, box):
-        return AttenuatedProjector(self.factors, self.X.inside_box(box))
-
-    def __getstate__(self):
-        return {**self.__dict__, "factors": as_numpy(self.factors)}
-
-    def __setstate__(self, state):
-        self.__dict__ |= {**state, "factors": state["X"].xp.asarray(state["factors"])}
+        remedy = "use np.exp(-line integral) of a mu map in 1/mm that is nowhere negative"
+        super().__init__(factors, 1, "attenuation", "A", remedy)
 
 
 def attenuation_factors(X, mu):

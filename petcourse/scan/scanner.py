@@ -178,15 +178,24 @@ class Scanner:
                 first += found[-1].planes
         return found
 
+    def ring_pairs(self):
+        """The rings of ``c0`` and ``c1``, and the plane, of each pair of rings that is kept: three (pair,) int64."""
+        ring = np.arange(self.rings)
+        r0, r1 = (r.ravel() for r in np.meshgrid(ring, ring, indexing="ij"))
+        plane = np.full(len(r0), -1)
+        for s in self.segments():
+            mine = (r0 - r1 >= s.lowest) & (r0 - r1 <= s.highest)
+            plane[mine] = s.first + (r0 + r1)[mine] - s.offset
+        kept = plane >= 0
+        return r0[kept], r1[kept], plane[kept]
+
+    def ring_sums(self):
+        """Sum of the two ring numbers that a plane merges: (planes,) int64."""
+        return np.concatenate([s.offset + np.arange(s.planes) for s in self.segments()])
+
     def multiplicity(self):
         """Ring pairs merged into each plane: (planes,) int64; 4084 in all for the mMR, 0 in every second plane at span 1."""
-        count = np.zeros(self.sinogram_shape[0], int)
-        ring = np.arange(self.rings)
-        total, difference = np.add.outer(ring, ring), np.subtract.outer(ring, ring)
-        for s in self.segments():
-            pairs = total[(difference >= s.lowest) & (difference <= s.highest)]
-            np.add.at(count, s.first + pairs - s.offset, 1)
-        return count
+        return np.bincount(self.ring_pairs()[2], minlength=self.sinogram_shape[0])
 
     def pairs(self):
         """Pairs of live crystals merged into each bin: (planes, angles, bins) uint8, 0 in the gaps."""

@@ -184,7 +184,7 @@ def test_attenuation_in_projector_is_the_same_object_in_memory():
     """A @ X multiplies on the way, without a second sinogram of factors."""
     A = Attenuation(random(SMALL.sinogram_shape))
     both = A @ Projector(SMALL)
-    assert type(both).__name__ == "AttenuatedProjector"
+    assert type(both).__name__ == "WeightedProjector"
     assert both.factors is A.factors
 
 
