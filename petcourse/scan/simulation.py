@@ -1,4 +1,4 @@
-"""From an image to measured counts: ``m ~ Poisson(t + r)`` with trues ``t = P @ theta`` and randoms ``r``."""
+"""From an image to measured counts: ``m ~ Poisson(t + r + s)`` with trues ``t = P @ theta``, randoms ``r``, scatter ``s``."""
 
 import hashlib
 import numbers
@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 from petcourse.cache import cached
 from petcourse.hardware.device import as_numpy, module_of, require_array, require_memory
 from petcourse.scan.attenuation import Attenuation, attenuation_factors, require_view
+from petcourse.scan.normalisation import Normalisation, efficiencies, sum_over_pairs
 from petcourse.scan.psf import PSF
 
 
@@ -29,6 +30,10 @@ class Scan:
         The activity in the unit that a reconstruction of ``m`` has.
     scale : float32
         What the subject's activity was multiplied with.
+    N : Normalisation or None
+        How well each bin counts; None: all alike.
+    s : (plane, angle, bin) float32, or None
+        Mean scatter, as it is counted; None: there is none.
     """
 
     m: np.ndarray  # or CuPy arrays, if the projector that measured is on the GPU
@@ -36,9 +41,21 @@ class Scan:
     A: Attenuation
     truth: np.ndarray
     scale: np.float32
+    N: Normalisation | None = None
+    s: np.ndarray | None = None
+
+    @property
+    def NA(self):
+        """What multiplies each bin: ``P = scan.NA @ X @ H``."""
+        return self.A if self.N is None else self.N @ self.A
+
+    @property
+    def background(self):
+        """Mean counts that are no trues: ``r + s``."""
+        return self.r if self.s is None else self.r + self.s
 
 
-def measure(subject, X, fwhm=4.5, counts=1e8, randoms=0.3, seed=0):
+def measure(subject, X, fwhm=4.5, counts=1e8, randoms=0.3, seed=0, components=None, scattered=False, singles=None):
     """Scan a subject, or take the same scan from the cache.
 
     The subject's images are copied to X's device, and all that is returned lies there.
@@ -52,9 +69,15 @@ def measure(subject, X, fwhm=4.5, counts=1e8, randoms=0.3, seed=0):
     fwhm : float
         Width of the PSF that blurs the data [mm].
     counts, randoms : float
-        Trues in the sinogram, and part of all counts that are randoms.
+        Trues in the sinogram, and how many randoms there are beside them: as a part of both.
     seed : int
         Of the Poisson noise; another subject has other noise of the same seed.
+    components : Components, optional
+        Of the scanner's efficiencies. Default: all bins count alike, and there is no N.
+    scattered : bool
+        Whether photons are scattered, once.
+    singles : (ring, slot) float32, optional
+        Rates, in any unit, that randoms follow. Default: all crystals fire equally often.
 
     Returns
     -------
@@ -63,44 +86,64 @@ def measure(subject, X, fwhm=4.5, counts=1e8, randoms=0.3, seed=0):
     Raises
     ------
     ValueError
-        If the subject reaches out of the field of view, or as `simulate`.
+        If the subject reaches out of the field of view, or as `simulate`, `efficiencies` and `scatter`.
     """
-    pet, mu = X.xp.asarray(subject.pet), X.xp.asarray(subject.mu)
+    xp, scanner = X.xp, X.scanner
+    pet, mu = xp.asarray(subject.pet), xp.asarray(subject.mu)
     A = Attenuation(attenuation_factors(X, mu))
     require_view(X, pet, "the activity")
+    N = None if components is None else Normalisation(xp.asarray(efficiencies(scanner, components)))
+    s = None
+    if scattered:
+        from petcourse.scan.scatter import scatter  # compiles: not where nothing is scattered
+
+        s = xp.asarray(scatter(scanner, subject.pet, subject.mu)) * (1 if N is None else N.factors)
+    pairs = scanner.pairs() if singles is None else sum_over_pairs(scanner, singles) * scanner.live()
 
     def make():
         _require_seed(seed)
-        P, noise = A @ X @ PSF(X.scanner, fwhm), [seed, *subject.name.encode()]
-        m, _, scale = simulate(P, pet, X.scanner.pairs(), counts, randoms, noise)
+        P, noise = (A if N is None else N @ A) @ X @ PSF(scanner, fwhm), [seed, *subject.name.encode()]
+        m, _, scale = simulate(P, pet, pairs, counts, randoms, noise, s)
         return {"m": as_numpy(m), "scale": scale}
 
-    made_by = made_of(subject, X, fwhm=fwhm, counts=counts, randoms=randoms, seed=seed)
+    model = [
+        hash_of(*vars(components).values()) if components else "",
+        scattered,
+        "" if singles is None else hash_of(singles),
+    ]
+    made_by = made_of(subject, X, fwhm=fwhm, counts=counts, randoms=randoms, seed=seed, model=model)
     kept = cached("scan", make, **made_by)
     scale = np.float32(kept["scale"])
-    r = even_randoms(X.xp.asarray(X.scanner.pairs()), counts, randoms)
-    return Scan(X.xp.asarray(kept["m"]), r, A, pet * scale, scale)
+    r = share_randoms(xp.asarray(pairs), counts, randoms)
+    return Scan(xp.asarray(kept["m"]), r, A, pet * scale, scale, N, None if s is None else s * scale)
 
 
 def made_of(subject, X, **settings):
     """What a result depends on, for `petcourse.cached`: scanner, field of view, the subject's images and the settings."""
-    images = {name: hashlib.sha256(getattr(subject, name)).hexdigest()[:16] for name in ("pet", "mu")}
+    images = {name: hash_of(getattr(subject, name)) for name in ("pet", "mu")}
     return {"scanner": X.scanner, "radius": X.radius, "subject": subject.name, **images, **settings}
 
 
-def even_randoms(pairs, counts, randoms):
-    """Mean randoms (plane, angle, bin) float32 where all crystals fire equally often: they go with the pairs in a bin."""
+def hash_of(*arrays):
+    """Tells arrays apart: for the key of what is kept."""
+    total = hashlib.sha256()
+    for array in arrays:
+        total.update(np.ascontiguousarray(array))
+    return total.hexdigest()[:16]
+
+
+def share_randoms(pairs, counts, randoms):
+    """Mean randoms (plane, angle, bin) float32, in proportion to ``pairs``: a part of trues and randoms together."""
     xp = module_of(pairs)
-    level = counts * randoms / (1 - randoms) / int(pairs.sum(dtype=np.int64))
+    level = counts * randoms / (1 - randoms) / float(pairs.sum(dtype=np.float64))
     return xp.multiply(pairs, np.float32(level), dtype=np.float32)
 
 
-def simulate(P, theta, pairs, counts=1e8, randoms=0.3, seed=0):
+def simulate(P, theta, pairs, counts=1e8, randoms=0.3, seed=0, s=None):
     """Measure an image once.
 
     The image is scaled such that the *sinogram* holds ``counts`` trues. (To scale the image's own sum instead would let
-    the unit of P decide how many there are.) Randoms are in proportion to the pairs of crystals in a bin, a
-    simplification: in a scanner they follow the rates of the crystals. Noise is drawn by NumPy on the CPU, whichever
+    the unit of P decide how many there are.) Noise is drawn by NumPy on the CPU, whichever
     device projects.
 
     Parameters
@@ -109,14 +152,16 @@ def simulate(P, theta, pairs, counts=1e8, randoms=0.3, seed=0):
         From image to mean trues, for example ``A @ X @ H``.
     theta : (z, y, x) float32
         Activity, in any unit.
-    pairs : (plane, angle, bin) uint8
-        Pairs of crystals in each bin, 0 where none can count: `Scanner.pairs`.
+    pairs : (plane, angle, bin) uint8 or float32
+        What randoms are in proportion to, 0 where no bin can count: the pairs of crystals, `Scanner.pairs`.
     counts : float
         Trues expected in the whole sinogram.
     randoms : float
         Part of all counts that are randoms, 0 to less than 1.
     seed : int, or sequence of int
         Of the Poisson noise.
+    s : (plane, angle, bin) float32, optional
+        Mean scatter, in the unit of ``P @ theta``.
 
     Returns
     -------
@@ -149,7 +194,12 @@ def simulate(P, theta, pairs, counts=1e8, randoms=0.3, seed=0):
             f"the image to measure lies between {float(theta.min()):g} and {float(theta.max()):g}: "
             "activity is nowhere negative and somewhere positive."
         )
-    if pairs.dtype != np.uint8 or pairs.shape != P.dimsd or not pairs.any():
+    if (
+        pairs.dtype not in (np.uint8, np.float32)
+        or pairs.shape != P.dimsd
+        or not pairs.max() > 0
+        or not pairs.min() >= 0
+    ):
         raise ValueError(
             f"the pairs of crystals are {pairs.dtype} of shape {pairs.shape}, at most {pairs.max(initial=0)} in a bin, and P gives "
             f"{P.dimsd}: use Scanner.pairs() of the scanner that P is made for."
@@ -159,7 +209,9 @@ def simulate(P, theta, pairs, counts=1e8, randoms=0.3, seed=0):
     if not trues > 0:
         raise ValueError("the image to measure has activity but no bin sees it: move it into the field of view.")
     scale = counts / trues
-    r = even_randoms(pairs, counts, randoms)
+    r = share_randoms(pairs, counts, randoms)
+    if s is not None:
+        expected += s
     m = np.empty(expected.shape, np.int16)
     rng = np.random.default_rng(seed)
     for plane in tqdm(range(len(m)), desc="measuring", unit="plane", leave=False):

@@ -7,6 +7,8 @@ import pytest
 import reference
 
 from petcourse import PSF, Attenuation, Projector, Scanner, attenuation_factors, load_subject, measure, simulate
+from petcourse.scan.normalisation import Components, sum_over_pairs
+from petcourse.scan.simulation import share_randoms
 
 SCANNER = reference.ring(blocks=12)
 LIVE, PAIRS = SCANNER.live(), SCANNER.pairs()
@@ -96,6 +98,28 @@ def test_attenuation_factors():
         wanted = np.exp(-reference.planes(water, SCANNER, X.radius, angle, bin_) / SCANNER.multiplicity())
         np.testing.assert_allclose(a[:, angle, bin_], wanted, rtol=1e-5)
     Attenuation(a)  # takes them as they are
+
+
+def test_the_whole_model():
+    """m ~ Poisson(N A X H theta + r + s), each part as large as it was asked for, and each left out unless it is asked for."""
+    scanner = Scanner.mmr(rings=3)
+    X1, subject = Projector(scanner, radius=120), load_subject("embedded", scanner)
+    rates = np.linspace(1, 2, scanner.rings * scanner.slots, dtype=np.float32).reshape(scanner.rings, scanner.slots)
+    components = Components.drawn(scanner, dead_block=(0, 20))
+    plain = measure(subject, X1, counts=1e6)
+    assert plain.N is plain.s is None and plain.NA is plain.A and plain.background is plain.r
+    scan = measure(subject, X1, counts=1e6, components=components, scattered=True, singles=rates)
+    trues = scan.NA @ X1 @ PSF(scanner, 4.5) @ scan.truth
+    assert trues.sum(dtype=float) == pytest.approx(1e6, rel=1e-5)
+    assert scan.r.sum(dtype=float) == pytest.approx(1e6 * 3 / 7, rel=1e-5)
+    assert 0.01 < scan.s.sum(dtype=float) / 1e6 < 0.1  # of a slab of 12 mm; of a whole head 0.3
+    mean = trues + scan.background
+    dead = scan.N.factors == 0
+    assert not scan.m[dead & (scan.r == 0)].any() and not trues[dead].any() and not scan.s[dead].any()
+    seen = mean > 1
+    chi = (scan.m[seen] - mean[seen]) ** 2 / mean[seen]
+    assert chi.mean() == pytest.approx(1, abs=5 * np.sqrt(2.5 / seen.sum()))
+    np.testing.assert_array_equal(scan.r, share_randoms(sum_over_pairs(scanner, rates) * scanner.live(), 1e6, 0.3))
 
 
 @pytest.mark.parametrize(
