@@ -114,9 +114,8 @@ def efficiencies(scanner, components):
                 "take scanner and components that belong together."
             )
     factors = sum_over_pairs(scanner, components.crystals)
-    by_plane = (
-        components.geometric[scanner.ring_sums()] / (components.axial * np.maximum(scanner.multiplicity(), 1))[:, None]
-    )
+    ring_sums = np.concatenate([s.offset + np.arange(s.planes) for s in scanner.segments()])
+    by_plane = components.geometric[ring_sums] / (components.axial * np.maximum(scanner.multiplicity(), 1))[:, None]
     live = scanner.live()
     for angle in range(angles):
         factors[:, angle] *= by_plane * components.interference[:, angle % modulo] * live[angle]

@@ -180,18 +180,12 @@ class Scanner:
 
     def ring_pairs(self):
         """The rings of ``c0`` and ``c1``, and the plane, of each pair of rings that is kept: three (pair,) int64."""
-        ring = np.arange(self.rings)
-        r0, r1 = (r.ravel() for r in np.meshgrid(ring, ring, indexing="ij"))
+        r0, r1 = np.divmod(np.arange(self.rings**2), self.rings)
         plane = np.full(len(r0), -1)
         for s in self.segments():
             mine = (r0 - r1 >= s.lowest) & (r0 - r1 <= s.highest)
             plane[mine] = s.first + (r0 + r1)[mine] - s.offset
-        kept = plane >= 0
-        return r0[kept], r1[kept], plane[kept]
-
-    def ring_sums(self):
-        """Sum of the two ring numbers that a plane merges: (planes,) int64."""
-        return np.concatenate([s.offset + np.arange(s.planes) for s in self.segments()])
+        return r0[plane >= 0], r1[plane >= 0], plane[plane >= 0]
 
     def multiplicity(self):
         """Ring pairs merged into each plane: (planes,) int64; 4084 in all for the mMR, 0 in every second plane at span 1."""

@@ -1,13 +1,12 @@
 """From an image to measured counts: ``m ~ Poisson(t + r + s)`` with trues ``t = P @ theta``, randoms ``r``, scatter ``s``."""
 
-import hashlib
 import numbers
 from dataclasses import dataclass
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from petcourse.cache import cached
+from petcourse.cache import cached, hash_of
 from petcourse.hardware.device import as_numpy, module_of, require_array, require_memory
 from petcourse.scan.attenuation import Attenuation, attenuation_factors, require_view
 from petcourse.scan.normalisation import Normalisation, efficiencies, sum_over_pairs
@@ -122,14 +121,6 @@ def made_of(subject, X, **settings):
     """What a result depends on, for `petcourse.cached`: scanner, field of view, the subject's images and the settings."""
     images = {name: hash_of(getattr(subject, name)) for name in ("pet", "mu")}
     return {"scanner": X.scanner, "radius": X.radius, "subject": subject.name, **images, **settings}
-
-
-def hash_of(*arrays):
-    """Tells arrays apart: for the key of what is kept."""
-    total = hashlib.sha256()
-    for array in arrays:
-        total.update(np.ascontiguousarray(array))
-    return total.hexdigest()[:16]
 
 
 def share_randoms(pairs, counts, randoms):

@@ -28,6 +28,7 @@ def uneven(scanner):
     return Components(*((0.5 + RNG.random(values.shape)).astype(np.float32) for values in vars(ones(scanner)).values()))
 
 
+@pytest.mark.slow  # as the files, which are not everywhere
 def test_a_real_scanners_file():
     """1000 bins of an mMR's norm file, as STIR 6.5.0 composes them."""
     folder = os.environ.get("PETCOURSE_MMR") or pytest.skip("PETCOURSE_MMR names no folder with a real scanner's files")
