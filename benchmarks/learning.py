@@ -1,44 +1,42 @@
-"""What learning takes and gains: ``python -m benchmarks.learning [--learn 4 5 ...] [--unseen 44 45 ...] [--write]``.
+"""What learning takes and gains: ``python -m benchmarks.learning [--learn 4 5 ...] [--unseen 42 44 ...] [--write]``.
 
-Prints tables in Markdown; ``--write`` also puts them into LEARNING.md. What is timed takes nothing from the results cache;
-scans and networks of the evaluation are taken from it, if notebook 06 has left the same ones there. On the first head to
-learn from, the talk's network is trained as in notebook 04, and the methods that do not learn are tuned.
+Runs the study of notebook 06 on whole heads, and trains the talk's network as in notebook 04. What takes long is kept in the
+results cache, so a run that was stopped goes on when it is started again. ``--write`` keeps the results in
+petcourse/learning/study.json, which the notebook reads, and sets LEARNING.md from it; ``--tables`` sets LEARNING.md anew.
 """
 
 import argparse
 import datetime
-import os
-import tempfile
+import shlex
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from unittest import mock
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from benchmarks.projectors import machine
-from petcourse import Projector, Scanner, as_slices, load_subject, reconstruct
+from petcourse import Projector, Scanner, as_slices, load_subject
+from petcourse.cache import code_hash
 from petcourse.data import local_subjects
-from petcourse.learning import (
-    alike,
-    cut,
-    make_case,
-    noise_and_contrast,
-    nrmse,
-    scores,
-    search,
-    smooth,
-    split,
-    train,
-    train_networks,
-    unet,
+from petcourse.learning import cut, nrmse, study, train, unet
+from petcourse.learning.results import (
+    best_rival,
+    by_head,
+    by_lesion,
+    effort,
+    read_results,
+    smallest_p,
+    table,
+    write_results,
 )
+from petcourse.learning.scanned import SUBSETS, ScannedHead
+from petcourse.reconstruction import iterates
+from petcourse.reconstruction.protocol import MODEL, reconstruct
+from petcourse.scan.size import SMALL_RINGS
 
-RESULTS = Path(__file__).with_name("LEARNING.md")
-STOPS = (5, 11, 20, 40, 70)  # iterations of MLEM
-WIDTHS = (0, 1, 2, 3, 4, 6)  # FWHM of the filter after it [mm]
-STRENGTHS = (0.01, 0.02, 0.04, 0.08)  # of non-local means, as part of the image's maximum
+PAGE = Path(__file__).with_name("LEARNING.md")
+TALK_EPOCHS = 1000
 
 
 def main():
@@ -47,138 +45,147 @@ def main():
     parser.add_argument("--unseen", nargs="+", help="heads to test on; default: the next five at hand")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=60, help="of the networks that are evaluated")
-    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
+    parser.add_argument("--small", action="store_true", help=f"{SMALL_RINGS} rings instead of 64, to try it out")
+    parser.add_argument("--write", action="store_true", help=f"keep the results, and write {PAGE.name}")
+    parser.add_argument("--tables", action="store_true", help=f"measure nothing, write {PAGE.name} from what is kept")
     options = parser.parse_args()
+    if options.tables:
+        return PAGE.write_text(page(read_results()), encoding="utf-8")
+
+    start = perf_counter()
     heads = local_subjects()
     heads = heads if len(heads) >= 11 else [f"virtual {k}" for k in range(1, 12)]
     learn, unseen = options.learn or heads[:6], options.unseen or heads[6:11]
-    learn, unseen = split([int(n) if str(n).isdigit() else n for n in (*learn, *unseen)], len(unseen))
-
-    text = f"""# What learning takes, and what it gains
-
-Measured on {datetime.date.today()} by `python -m benchmarks.learning --write`.
-
-Machine: {machine()}, keras {version("keras")}.
-
-{talk(learn[0])}
-{evaluation(learn, unseen, options.seeds, options.epochs)}"""
+    learn, unseen = ([int(n) if str(n).isdigit() else n for n in names] for names in (learn, unseen))
+    scanner = Scanner.mmr(SMALL_RINGS) if options.small else Scanner.mmr()
+    results = study(learn, unseen, seeds=options.seeds, epochs=options.epochs, scanner=scanner)
+    results["subsets"] = subsets(learn[0], scanner)
+    results["talk"] = talk(learn[0], scanner)
+    results["made"] = {
+        "command": shlex.join(["python", "-m", "benchmarks.learning", *sys.argv[1:]]),
+        "date": str(datetime.date.today()),
+        "hours": round((perf_counter() - start) / 3600, 2),
+        "machine": machine(),
+        "keras": version("keras"),
+        "code": code_hash("scan", "data", "reconstruction", "learning"),
+    }
+    text = page(results)
     print(text)
     if options.write:
-        RESULTS.write_text(text, encoding="utf-8")
+        write_results(results)
+        PAGE.write_text(text, encoding="utf-8")
 
 
-def talk(name):
+def subsets(name, scanner):
+    """How far OSEM's image after 5 passes lies from MLEM's after as many iterations as it had updates."""
+    X, k = Projector(scanner, 150), 5
+    subject = cut(load_subject(name, scanner))
+    trues = 1e8 * scanner.sinogram_shape[0] / 837
+    head = ScannedHead(subject, X, trues, passes={MODEL: (k,)})
+    images, _ = iterates(subject, X, (SUBSETS * k,), trues)
+    late, exact = head.late(MODEL, k), np.float32(1e8 / trues) * images[SUBSETS * k]
+    case = head.case
+    return {
+        "head": subject.name,
+        "passes": k,
+        "subsets": SUBSETS,
+        "difference": nrmse(late, exact, case.head),
+        "nrmse": [nrmse(late, case.truth, case.head), nrmse(exact, case.truth, case.head)],
+    }
+
+
+def talk(name, scanner):
     """Notebook 04: one head, its two halves, 1000 epochs."""
-    scanner = Scanner.mmr()
-    start = perf_counter()
-    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, PETCOURSE_CACHE=folder):
-        subject = load_subject(name, scanner)
-        theta, truth = reconstruct(subject, Projector(scanner, radius=150), iterations=11)
-    building = perf_counter() - start
-
+    subject = load_subject(name, scanner)
+    theta, truth = reconstruct(subject, Projector(scanner, radius=150), iterations=11)
     unit = 1e8 / truth.sum()
     inputs, targets = as_slices(theta * unit), as_slices(truth * unit)
     half = len(inputs) // 2
     start = perf_counter()
     model = unet(inputs.shape[1:], seed=0)
-    history = train(model, inputs[:half], targets[:half], 1000, validation=(inputs[half:], targets[half:]), seed=0)
-    training = perf_counter() - start
+    validation = inputs[half:], targets[half:]
+    history = train(model, inputs[:half], targets[:half], TALK_EPOCHS, validation, "talk", seed=0)
     square = (inputs - targets) ** 2
-    before = square[:half].mean(), square[half:].mean()
-    after = history["loss"][-1], history["val_loss"][-1]
-    change = [f"{b:.3g} to {a:.3g} ({a / b - 1:+.0%})" for b, a in zip(before, after, strict=True)]
-    return f"""## The talk's network ({subject.name}, notebook 04)
+    return {
+        "head": subject.name,
+        "epochs": TALK_EPOCHS,
+        "slices": half,
+        "parameters": model.count_params(),
+        "seconds": perf_counter() - start,
+        "before": [float(square[:half].mean()), float(square[half:].mean())],
+        "after": [history["loss"][-1], history["val_loss"][-1]],
+    }
+
+
+def page(results):
+    """LEARNING.md."""
+    made, talk, near = results["made"], results["talk"], results["subsets"]
+    s, n = results["settings"], len(results["test"])
+    (learned, other), (error, exact) = zip(talk["before"], talk["after"], strict=True), near["nrmse"]
+    virtual = any("Colin27" in name for name in results["test"])
+    note = (
+        "\nVirtual heads are one head, Colin27, warped: they share its folds, and say little of another brain.\n"
+        * virtual
+    )
+    return f"""# What learning takes, and what it gains
+
+Measured on {made["date"]} by `{made["command"]}`; kept in petcourse/learning/study.json, from which
+`python -m benchmarks.learning --tables` writes this page.
+
+Machine: {made["machine"]}, keras {made["keras"]}. Code {made["code"]}.
+
+## The talk's network ({talk["head"]}, notebook 04)
 
 | what | measured |
 |---|---|
-| simulate and reconstruct one subject, 11 iterations, full size [s] | {building:.1f} |
-| U-Net of {model.count_params()} parameters, {half} slices, 1000 epochs [s] | {training:.0f} |
-| mean squared error, MLEM to network, half that was learned | {change[0]} |
-| mean squared error, MLEM to network, other half of the same brain | {change[1]} |
+| U-Net of {talk["parameters"]} parameters, {talk["slices"]} slices, {talk["epochs"]} epochs [s] | {talk["seconds"]:.0f} |
+| mean squared error, MLEM to network, half that was learned | {_change(*learned)} |
+| mean squared error, MLEM to network, other half of the same brain | {_change(*other)} |
+
+## Unseen heads (notebook 06)
+
+Learned from: {", ".join(results["learn"])}. Tested on: {", ".join(results["test"])}.
+Methods that do not learn are tuned on {", ".join(results["tuned_on"])}. Networks: {s["seeds"]} seeds, {s["epochs"]} epochs.
+{s["rings"]} rings, {s["trues"]:.3g} trues, 30 % randoms; data blurred by 4.5 mm.
+{note}
+Late images of MLEM are by OSEM with {s["subsets"]} subsets: k passes stand for {s["subsets"]} k iterations. After {near["passes"]} passes (2.5 mm, {near["head"]})
+its image differs from MLEM's after {near["passes"] * near["subsets"]} iterations by {near["difference"]:.1%} (NRMSE between them); their errors are {error:.4f} and {exact:.4f}.
+
+NRMSE and SSIM are those in the head. The unit is the head: for each, the mean over the seeds; then the mean over the {n} heads, and ±
+half of its 95 % t interval. The change is to the best method that does not learn and sees as much, on the same head: without
+T1 "{best_rival(results, False)}", with T1 "{best_rival(results, True)}", the best where they were tuned. With {n} heads no
+Wilcoxon test can give a p below {smallest_p(n):.2g}. Hot lesions: contrast recovery, mean and standard deviation over all tested heads.
+Noise: between two scans of {results["test"][0]}. T1 off by a voxel (2.09 mm): change of NRMSE against T1 as it is, where it was tried.
+PET and T1 are made from the same tissues and lie exactly on each other, as no patient's do: what T1 gains is the most that
+could be had. No lesion is in T1.
+
+{table(results)}
+
+{texture(results)}
+
+### Each head: change against the best rival
+
+{by_head(results)}
+
+### Each lesion: contrast recovery
+
+{by_lesion(results)}
+
+### What the tuning took
+
+{effort(results)}
+
+The methods of MLEM with one PSF share one reconstruction. "passes" are those of OSEM, "keep" neighbours of 125, "width" mm.
 """
 
 
-def evaluation(learn, unseen, seeds, epochs):
-    """Notebook 06: other heads, against methods that do not learn."""
-    scanner = Scanner.mmr()
-    X = Projector(scanner, radius=150)
-
-    def case(name, iterations=(11,), seed=0):
-        return make_case(cut(load_subject(name, scanner)), X, iterations, seed=seed)
-
-    def filtered(case, setting):
-        return smooth(case.mlem[setting[0]], setting[1], scanner.voxel)
-
-    def averaged(case, strength):
-        return alike(case.mlem[stop], strength)
-
-    tuning = case(learn[0], STOPS)
-    error = search(filtered, [(k, w) for k in STOPS for w in WIDTHS], [tuning])
-    stop = min(STOPS, key=lambda k: error[k, 0])
-    pair = min((p for p in error if p[1]), key=error.get)
-    errors = search(averaged, STRENGTHS, [tuning])
-    strength = min(errors, key=errors.get)
-    keep = tuple(sorted({11, stop, pair[0]}))
-    learned = [tuning, *(case(n) for n in tqdm(learn[1:], unit="head"))]
-    repeats = [case(unseen[0], STOPS, seed) for seed in (0, 1)]
-    tested = [repeats[0], *(case(n, keep) for n in tqdm(unseen[1:], unit="head"))]
-
-    rivals = {
-        "MLEM, 11 iterations": [lambda c: c.mlem[11]],
-        f"MLEM, {stop} iterations": [lambda c: c.mlem[stop]],
-        f"MLEM, {pair[0]} iterations, Gaussian of {pair[1]} mm": [lambda c: filtered(c, pair)],
-        f"MLEM, {stop} iterations, non-local means of strength {strength}": [lambda c: averaged(c, strength)],
-        "the best of these iterations and of all Gaussians, chosen on each unseen head itself": [
-            lambda c: min((filtered(c, (k, w)) for k in keep for w in WIDTHS), key=lambda i: nrmse(i, c.truth, c.head))
-        ],
-    }
-    methods = rivals | {
-        "U-Net on MLEM, 11 iterations": train_networks(learned, seeds, epochs),
-        "the same, with T1 as second channel": train_networks(learned, seeds, epochs, mr=True),
-    }
-
-    table = scores(methods, tested)
-    of_best_rival = min((table[name][..., 0] for name in rivals), key=np.mean)
-    plain = cut(load_subject(unseen[0], scanner, lesions=False)).pet
-
-    def measured(of_seeds):
-        return np.mean([noise_and_contrast(f, repeats, plain, scanner.voxel) for f in of_seeds], axis=0)
-
-    of_mlem = [measured([lambda c, k=k: c.mlem[k]]) for k in STOPS]
-    lines = []
-    for name, values in table.items():  # (seed, head, score)
-        errors, gain = values[..., 0], values[..., 0] / of_best_rival - 1
-        sd, contrast = measured(methods[name])
-        same = np.interp(sd, *np.transpose(of_mlem), left=np.nan, right=np.nan)
-        text = f"{gain.mean():+.1%} ({gain.min():+.1%} to {gain.max():+.1%})"
-        lines.append(
-            f"| {name} | {errors.mean():.3f} ± {errors.mean(axis=0).std(ddof=1):.3f} | {text} | {values[..., 1].mean():.3f} | "
-            f"{sd:.3f} | {contrast:.2f} | {'-' if np.isnan(same) else f'{same:.2f}'} |"
-        )
-    return f"""## Unseen heads (notebook 06)
-
-Learned from: {", ".join(c.name for c in learned)}. Tested on: {", ".join(c.name for c in tested)}. {seeds} seeds, {epochs} epochs.
-Methods that do not learn are tuned on {tuning.name}, but for the last of them.
-NRMSE and SSIM in the head; ± is the standard deviation over the unseen heads; the change is against the method without learning that has the least mean NRMSE, on the same head, with its
-least and greatest value over heads and seeds. Noise and contrast recovery of the hot lesions are of {len(repeats)} scans of {tested[0].name};
-the last column is MLEM's at that noise, interpolated between its iterations (- where none is as noisy). PET and T1 are made
-from the same tissues and lie exactly on each other, as no patient's do: the gain by T1 is the most that could be had.
-
-| method | NRMSE | change | SSIM | noise | contrast | MLEM's at that noise |
-|---|---|---|---|---|---|---|
-{chr(10).join(lines)}
-
-Who knew each voxel's tissue and lesion, but not the texture, would have an NRMSE of {floor(unseen, scanner):.3f}.
-"""
+def texture(results):
+    mean = np.mean(results["texture"])
+    return f"Knowing each voxel's tissue, but not the texture, would leave an NRMSE of {mean:.3f} in a head without lesions."
 
 
-def floor(names, scanner):
-    errors = []
-    for name in names:
-        rough, flat = (load_subject(name, scanner, texture=t, lesions=t) for t in (True, False))
-        known = np.where(rough.lesion_map > 0, rough.pet, flat.pet)
-        errors.append(nrmse(known, rough.pet, rough.head))
-    return np.mean(errors)
+def _change(before, after):
+    return f"{before:.3g} to {after:.3g} ({after / before - 1:+.0%})"
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
-"""Notebooks 04 and 06: networks that clean images, and how good the images are."""
+"""Notebooks 04 and 06: networks that clean images, their rivals, and how good the images are."""
 
 from petcourse.learning.cases import cut, examples, make_case, split
-from petcourse.learning.metrics import contrast_recovery, noise, nrmse, psnr, ssim, surroundings
+from petcourse.learning.metrics import contrast_recovery, noise, nrmse, psnr, recoveries, ssim, surroundings
 from petcourse.learning.network import unet
-from petcourse.learning.study import alike, fit, noise_and_contrast, recoveries, scores, search, smooth, train_networks
-from petcourse.learning.training import DeadNetwork, train
+from petcourse.learning.results import interval, read_results, smallest_p, table
+from petcourse.learning.rivals import METHODS, alike, guided_mean, smooth, tune
+from petcourse.learning.scanned import ScannedHead
+from petcourse.learning.study import NETWORKS, study
+from petcourse.learning.training import DeadNetwork, fit, train, train_networks
 
-__all__ = ["DeadNetwork", "alike", "contrast_recovery", "cut", "examples", "fit", "make_case", "noise"]
-__all__ += ["noise_and_contrast", "nrmse", "psnr", "recoveries", "scores", "search", "smooth", "split", "ssim"]
-__all__ += ["surroundings", "train", "train_networks", "unet"]
+__all__ = ["METHODS", "NETWORKS", "DeadNetwork", "ScannedHead", "alike", "contrast_recovery", "cut", "examples", "fit"]
+__all__ += ["guided_mean", "interval", "make_case", "noise", "nrmse", "psnr", "read_results", "recoveries"]
+__all__ += ["smallest_p", "smooth", "split", "ssim", "study", "surroundings", "table", "train", "train_networks"]
+__all__ += ["tune", "unet"]

@@ -4,6 +4,8 @@ Images and masks are plain NumPy arrays of one shape, usually (z, y, x); masks a
 no arrays are a TypeError; a ValueError says which shapes differ, that no voxel counts, or that a value is not finite.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from petcourse.hardware.device import require_array
@@ -53,6 +55,7 @@ def ssim(image, truth, where):
     return float(similarity[where].mean())
 
 
+@lru_cache(maxsize=6)  # of the lesions of the last head: each takes half a second
 def surroundings(case, number, near=4, far=12, voxel=(2.0, 2.0, 2.0)):
     """Brain around a lesion: its voxels from 4 to 12 mm outside the lesion that belong to no other lesion.
 
@@ -112,6 +115,27 @@ def contrast_recovery(image, truth, plain, inside, around):
             "The lesion has no contrast, for the truth with it equals the truth without: give another plain."
         )
     return float((contrast(image) - without) / (true - without))
+
+
+def recoveries(image, case, plain, voxel):
+    """Contrast recovery, and bias of the mean, of each lesion that the scanner sees: a dict by the lesion's name.
+
+    `plain` is the truth without lesions, in any unit; see `contrast_recovery`.
+    """
+    values = {}
+    for number, lesion in enumerate(case.lesions, 1):
+        inside = case.lesion_map == number
+        if inside.any():
+            around = surroundings(case, number, voxel=voxel)
+            recovery = contrast_recovery(image, case.truth, plain, inside, around)
+            values[lesion] = recovery, image[inside].mean() / case.truth[inside].mean() - 1
+    return values
+
+
+def grey_white(image, case):
+    """Mean of grey over mean of white matter, as a part of the same in the truth."""
+    ratio, true = (v[case.labels == 2].mean() / v[case.labels == 3].mean() for v in (image, case.truth))
+    return ratio / true
 
 
 def noise(images, where):

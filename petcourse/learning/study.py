@@ -1,110 +1,141 @@
-"""The study of notebook 06: networks and their rivals, each with what it is tuned on and judged by.
+"""The study of notebook 06: which method gives the best image of a head on which nothing was learned or tuned."""
 
-A *method* is a function from a case to an image. What has seeds (a network's first weights) is a list of methods.
-"""
+import hashlib
 
-import numpy as np
+from tqdm.auto import tqdm
 
-from petcourse.learning.cases import examples
-from petcourse.learning.metrics import contrast_recovery, noise, nrmse, psnr, ssim, surroundings
-from petcourse.learning.network import unet
-from petcourse.learning.training import DeadNetwork, train
-from petcourse.scan.psf import FWHM_PER_SIGMA
+from petcourse.data.subject import load_subject
+from petcourse.learning.cases import cut, split
+from petcourse.learning.metrics import grey_white, noise, nrmse, psnr, recoveries, ssim
+from petcourse.learning.rivals import METHODS, tune
+from petcourse.learning.scanned import PASSES, SUBSETS, ScannedHead
+from petcourse.learning.training import train_networks
+from petcourse.reconstruction.protocol import BLUR
+from petcourse.scan.projector import Projector
+from petcourse.scan.scanner import Scanner
+from petcourse.scan.size import course_trues
 
-
-def smooth(image, fwhm, voxel):
-    """Blur an image by a Gaussian filter of that width; both widths and voxel in mm."""
-    from scipy.ndimage import gaussian_filter
-
-    return gaussian_filter(image, fwhm / FWHM_PER_SIGMA / np.array(voxel))
-
-
-def alike(image, strength):
-    """Average voxels whose surroundings look alike: non-local means (Buades 2005, doi:10.1109/CVPR.2005.38).
-
-    The strength is the difference of surroundings that counts as alike, as a part of the image's maximum.
-    """
-    from skimage.restoration import denoise_nl_means
-
-    return denoise_nl_means(image, 3, 3, strength * image.max(), preserve_range=True)
+TALK, LATE = "MLEM, 11 iterations", "MLEM, 4.5 mm"  # the images that networks see
+NETWORKS = {  # by name: which image, and whether T1 as well
+    "U-Net on MLEM 11": (TALK, False),
+    "U-Net on MLEM 11, T1": (TALK, True),
+    "U-Net on late MLEM": (LATE, False),
+    "U-Net on late MLEM, T1": (LATE, True),
+}
+RADIUS = 150  # of the field of view [mm]
 
 
-def search(method, settings, cases):
-    """Mean NRMSE over the cases of ``method(case, setting)``: a dict by setting. The cases are ones to learn from."""
-    return {s: np.mean([nrmse(method(c, s), c.truth, c.head) for c in cases]) for s in settings}
+def study(learn, test, methods=None, seeds=3, epochs=60, scanner=None, twice=1, shifted=2):
+    """Tune and train methods on some heads, and judge them on others; what takes long is kept in the cache.
 
-
-def fit(inputs, targets, seed, epochs):
-    """Train a U-Net on numbers of about 1, divided by means over what is learned from.
-
-    Returns
-    -------
-    function
-        From inputs to images, both in the unit of the cases.
-    """
-    unit = inputs.mean(axis=(0, 1, 2), dtype=np.float64).astype(np.float32)
-    model = unet(inputs.shape[1:], seed=seed)
-    model.optimizer.learning_rate = 0.003
-    try:
-        train(model, inputs / unit, targets / unit[0], epochs, checkpoint=f"fit-{epochs}", seed=seed, batch_size=8)
-    except DeadNetwork:  # an unlucky start: once more
-        return fit(inputs, targets, seed + 100, epochs)
-    return lambda x: model.predict(x / unit, verbose=0)[..., 0] * unit[0]
-
-
-def train_networks(cases, seeds, epochs, mr=False):
-    """Methods: a U-Net from each seed, trained on the MLEM images of some cases, with their T1 images if `mr`."""
-    inputs, targets = examples(cases, mr=mr)
-    trained = [fit(inputs, targets, seed, epochs) for seed in range(seeds)]
-    return [lambda case, f=f: f(examples([case], mr=mr)[0]) for f in trained]
-
-
-def grey_white(image, case):
-    """Mean of grey over mean of white matter, as a part of the same in the truth."""
-    ratio, true = (v[case.labels == 2].mean() / v[case.labels == 3].mean() for v in (image, case.truth))
-    return ratio / true
-
-
-def scores(methods, cases):
-    """Score methods on cases.
+    The methods that do not learn are tuned on the first head to learn from.
 
     Parameters
     ----------
-    methods : dict of str to list of function
-        By name, one method for each seed.
-    cases : sequence of Case
+    learn, test : list of int or str
+        Heads, as `load_subject` takes them; one that is in both is a ValueError.
+    methods : sequence of str, optional
+        Of METHODS and NETWORKS; a network needs the method whose images it sees. Default: all.
+    seeds, epochs : int
+        Of the networks: how many first weights, and how long each learns.
+    scanner : Scanner, optional
+        Default: the whole mMR. The scans hold as many trues in each of its planes as 1e8 are there.
+    twice, shifted : int
+        How many of the tested heads are scanned twice, for noise; and with how many T1 is shifted by one voxel.
 
     Returns
     -------
-    dict of str to (seed, case, 4) float64
-        NRMSE, SSIM and PSNR [dB] in the head, and `grey_white`.
+    dict
+        Plain data, as `results.write` keeps it: heads and settings, and for each method what it was tuned to, what that
+        took, and lists by tested head and seed of what the images are worth.
     """
+    split([*learn, *test], len(test))
+    scanner = Scanner.mmr() if scanner is None else scanner
+    X, counts = Projector(scanner, RADIUS), course_trues(scanner)
+    names = [*METHODS, *NETWORKS] if methods is None else list(methods)
 
-    def score(image, case):
-        where = case.truth, case.head
-        return nrmse(image, *where), ssim(image, *where), psnr(image, *where), grey_white(image, case)
+    def scanned(name, seed=0, passes=None):
+        return ScannedHead(cut(load_subject(name, scanner)), X, counts, seed, passes)
 
-    return {name: np.array([[score(f(c), c) for c in cases] for f in seeds]) for name, seeds in methods.items()}
+    tuning = scanned(learn[0])
+    tuned = {name: tune(METHODS[name], [tuning]) for name in names if name in METHODS}
+    images = {name: [_with(METHODS[name], found["settings"])] for name, found in tuned.items()}
+    passes = {fwhm: _passes_of(tuned, fwhm) for fwhm in PASSES}
+    seen_by_networks = {BLUR: tuple(tuned[LATE]["settings"].values())} if LATE in tuned else {}
+    learned = [tuning, *(scanned(name, passes=seen_by_networks) for name in learn[1:])]
+    for name in names:
+        if name in NETWORKS:
+            seen, mr = NETWORKS[name]
+            images[name] = train_networks(learned, images[seen][0], seeds, epochs, mr)
+            tuned[name] = {"settings": {}, "inside": True, "tried": 0, "reconstructions": 0, "trainings": seeds}
+    results = {
+        "learn": [head.subject.name for head in learned],
+        "test": [],
+        "tuned_on": [tuning.subject.name],
+        "settings": {"seeds": seeds, "epochs": epochs, "rings": scanner.rings, "trues": counts, "radius": RADIUS,
+                     "subsets": SUBSETS},
+        "data": {head.subject.name: _data(head) for head in learned},
+        "texture": [],
+        "methods": {name: {**tuned[name], "mr": _sees_t1(name), "network": name in NETWORKS} for name in names},
+    }  # fmt: skip
+    for n, name in enumerate(tqdm(test, desc="heads to test on", unit="head")):
+        head = scanned(name, passes=passes)
+        twin = scanned(name, 1, passes) if n < twice else None
+        _judge(results, images, head, twin, n < shifted, scanner)
+    ScannedHead.forget()
+    return results
 
 
-def recoveries(image, case, plain, voxel):
-    """Contrast recovery, and bias of the mean, of each lesion that the scanner sees: a dict by the lesion's name.
+def _judge(results, images, head, twin, shifted, scanner):
+    """Add what the methods make of one tested head."""
+    case = head.case
+    plain, flat = (cut(load_subject(head.subject.number, scanner, texture=t, lesions=False)).pet for t in (True, False))
+    results["test"].append(case.name)
+    results["data"][case.name] = _data(head)
+    results["texture"].append(nrmse(flat, plain, case.head))
+    made = {name: [image(head) for image in of_seeds] for name, of_seeds in images.items()}
+    again = {name: [image(twin) for image in of_seeds] for name, of_seeds in images.items()} if twin else {}
+    beside = head.with_shifted_t1()
+    for name, of_seeds in made.items():
+        entry = results["methods"][name]
+        for key, value in scores(of_seeds, case).items():
+            entry.setdefault(key, []).append(value)
+        found = [recoveries(image, case, plain, scanner.voxel) for image in of_seeds]
+        lesions = {lesion: [float(values[lesion][0]) for values in found] for lesion in found[0]}
+        entry.setdefault("recovery", []).append(lesions)
+        if twin:
+            pairs = zip(of_seeds, again[name], strict=True)
+            entry.setdefault("noise", []).append([noise(pair, case.brain) for pair in pairs])
+        if shifted and entry["mr"]:
+            values = [nrmse(image(beside), case.truth, case.head) for image in images[name]]
+            entry.setdefault("shifted", []).append(values)
 
-    `plain` is the truth without lesions, in any unit; see `contrast_recovery`.
-    """
-    values = {}
-    for number, lesion in enumerate(case.lesions, 1):
-        inside = case.lesion_map == number
-        if inside.any():
-            around = surroundings(case, number, voxel=voxel)
-            recovery = contrast_recovery(image, case.truth, plain, inside, around)
-            values[lesion] = recovery, image[inside].mean() / case.truth[inside].mean() - 1
-    return values
+
+def scores(images, case):
+    """NRMSE, SSIM and PSNR [dB] in the head, and `grey_white`: a list with a value for each image, by name."""
+    where = case.truth, case.head
+    return {
+        "nrmse": [nrmse(image, *where) for image in images],
+        "ssim": [ssim(image, *where) for image in images],
+        "psnr": [psnr(image, *where) for image in images],
+        "grey_white": [float(grey_white(image, case)) for image in images],
+    }
 
 
-def noise_and_contrast(method, repeats, plain, voxel):
-    """Noise in the brain between scans of one head, and mean contrast recovery of its hot lesions over these scans."""
-    images = [method(case) for case in repeats]
-    values = [recoveries(image, case, plain, voxel) for image, case in zip(images, repeats, strict=True)]
-    hot = [v[lesion][0] for v in values for lesion in v if lesion.startswith("hot")]
-    return noise(images, repeats[0].brain), np.mean(hot)
+def _with(method, settings):
+    return lambda head: method.image(head, *settings.values())
+
+
+def _passes_of(tuned, fwhm):
+    """All passes of OSEM that were chosen with that PSF."""
+    chosen = {found["settings"]["passes"] for name, found in tuned.items() if METHODS[name].fwhm == fwhm}
+    return tuple(sorted(chosen))
+
+
+def _sees_t1(name):
+    return NETWORKS[name][1] if name in NETWORKS else METHODS[name].mr
+
+
+def _data(head):
+    """What tells one head's images from another's: a hash of its activity and its T1."""
+    return hashlib.sha256(head.subject.pet.tobytes() + head.subject.t1.tobytes()).hexdigest()[:16]

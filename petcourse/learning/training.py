@@ -7,6 +7,7 @@ import numpy as np
 from petcourse.cache import code_hash, entry, read, write
 from petcourse.learning.backend import load_keras
 from petcourse.learning.metrics import require_real
+from petcourse.learning.network import unet
 
 
 class DeadNetwork(ValueError):
@@ -149,3 +150,39 @@ def made_by(model, pairs, seed, batch_size):
         "seed": seed,
         "batch_size": batch_size,
     }
+
+
+def fit(inputs, targets, seed, epochs):
+    """Train a U-Net on numbers of about 1, divided by means over what is learned from.
+
+    Returns
+    -------
+    function
+        From inputs to images, both in the unit of the cases.
+    """
+    unit = inputs.mean(axis=(0, 1, 2), dtype=np.float64).astype(np.float32)
+    model = unet(inputs.shape[1:], seed=seed)
+    model.optimizer.learning_rate = 0.003
+    try:
+        train(model, inputs / unit, targets / unit[0], epochs, checkpoint=f"fit-{epochs}", seed=seed, batch_size=8)
+    except DeadNetwork:  # an unlucky start: once more
+        return fit(inputs, targets, seed + 100, epochs)
+    return lambda x: model.predict(x / unit, verbose=0)[..., 0] * unit[0]
+
+
+def train_networks(heads, image, seeds, epochs, mr=False):
+    """Train a U-Net from each seed on what ``image`` makes of some heads, with their T1 images if ``mr``.
+
+    Returns
+    -------
+    list of function
+        For each seed, from a head to its image.
+    """
+
+    def channels(head):
+        return np.stack([image(head), head.case.t1][: 1 + mr], axis=-1)
+
+    targets = np.concatenate([head.case.truth[..., None] for head in heads])
+    inputs = np.concatenate([channels(head) for head in heads])
+    trained = [fit(inputs, targets, seed, epochs) for seed in range(seeds)]
+    return [lambda head, f=f: f(channels(head)) for f in trained]

@@ -89,16 +89,17 @@ def middle(volume, size):
     return volume[:, y : y + size, x : x + size]
 
 
+def on_the_grid(image, shape):
+    """The whole (z, y, x) image of which `middle` has cut one, zero around it; one that is whole comes back."""
+    if image.shape == shape:
+        return image
+    whole = np.zeros(shape, image.dtype)
+    middle(whole, image.shape[1])[:] = image
+    return whole
+
+
 def _measured(subject, X, counts, seed):
     """Attenuation, counts, randoms and scale: all that MLEM needs. The images on the whole grid end here."""
-
-    def on_the_grid(image):
-        whole = np.zeros(X.dims, np.float32)
-        y, x = ((n - len(image[0])) // 2 for n in whole.shape[1:])
-        whole[:, y : y + image.shape[1], x : x + image.shape[2]] = image
-        return whole
-
-    if subject.pet.shape != X.dims:
-        subject = replace(subject, pet=on_the_grid(subject.pet), mu=on_the_grid(subject.mu))
+    subject = replace(subject, pet=on_the_grid(subject.pet, X.dims), mu=on_the_grid(subject.mu, X.dims))
     scan = measure(subject, X, BLUR, counts, RANDOMS, seed)
     return scan.A, scan.m, scan.r, scan.scale
