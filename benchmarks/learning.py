@@ -19,7 +19,7 @@ from benchmarks.projectors import machine
 from petcourse import Projector, Scanner, as_slices, load_subject
 from petcourse.cache import code_hash
 from petcourse.data import local_subjects
-from petcourse.learning import cut, nrmse, study, train, unet
+from petcourse.learning import compare, cut, nrmse, train, unet
 from petcourse.learning.results import (
     best_rival,
     by_head,
@@ -58,7 +58,7 @@ def main():
     learn, unseen = options.learn or heads[:6], options.unseen or heads[6:11]
     learn, unseen = ([int(n) if str(n).isdigit() else n for n in names] for names in (learn, unseen))
     scanner = Scanner.mmr(SMALL_RINGS) if options.small else Scanner.mmr()
-    results = study(learn, unseen, seeds=options.seeds, epochs=options.epochs, scanner=scanner)
+    results = compare(learn, unseen, seeds=options.seeds, epochs=options.epochs, scanner=scanner).results
     results["subsets"] = subsets(learn[0], scanner)
     results["talk"] = talk(learn[0], scanner)
     results["made"] = {

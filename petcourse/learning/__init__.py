@@ -6,10 +6,21 @@ from petcourse.learning.network import unet
 from petcourse.learning.results import interval, read_results, smallest_p, table
 from petcourse.learning.rivals import METHODS, alike, guided_mean, smooth, tune
 from petcourse.learning.scanned import ScannedHead
-from petcourse.learning.study import NETWORKS, study
+from petcourse.learning.study import NETWORKS, compare
 from petcourse.learning.training import DeadNetwork, fit, train, train_networks
 
-__all__ = ["METHODS", "NETWORKS", "DeadNetwork", "ScannedHead", "alike", "contrast_recovery", "cut", "examples", "fit"]
+__all__ = [
+    "METHODS",
+    "NETWORKS",
+    "DeadNetwork",
+    "ScannedHead",
+    "alike",
+    "compare",
+    "contrast_recovery",
+    "cut",
+    "examples",
+    "fit",
+]
 __all__ += ["guided_mean", "interval", "make_case", "noise", "nrmse", "psnr", "read_results", "recoveries"]
-__all__ += ["smallest_p", "smooth", "split", "ssim", "study", "surroundings", "table", "train", "train_networks"]
+__all__ += ["smallest_p", "smooth", "split", "ssim", "surroundings", "table", "train", "train_networks"]
 __all__ += ["tune", "unet"]

@@ -1,11 +1,10 @@
 """Methods that do not learn, and how each is tuned."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from petcourse.learning.metrics import nrmse
-from petcourse.learning.scanned import OF_KERNEL, PASSES
 from petcourse.reconstruction.guidance import Kernel
 from petcourse.reconstruction.protocol import BLUR, MODEL
 from petcourse.scan.psf import FWHM_PER_SIGMA
@@ -43,61 +42,52 @@ class Method:
     Attributes
     ----------
     image : function
-        From a `ScannedHead` and the settings to an image.
-    ladders : dict of str to tuple
-        For each setting the values that are tried, in order, and the one to start from.
+        From a `ScannedHead` and the settings, in their order, to an image.
+    kept : float or str, optional
+        If it takes a late image: which, as a key of `ScannedHead.passes`. The passes that it takes are its first setting.
+    ladders : dict of str to (tuple, number)
+        For each further setting the values that may be tried, in order, and the one to start from.
     mr : bool
         Whether it sees T1.
-    fwhm : float, optional
-        Width of the PSF of the late image that it starts from [mm].
     """
 
     image: callable
-    ladders: dict
+    kept: float | str | None = None
+    ladders: dict = field(default_factory=dict)
     mr: bool = False
-    fwhm: float | None = None
 
 
-def _of_osem():
-    """MLEM with the usual and with the true PSF: plain, with a Gaussian, and with the mean guided by T1."""
-    widths, keeps = (0, 1, 2, 3, 4, 5, 6, 8), (6, 9, 15, 25, 40, 60, 90)
-
-    def plain(head, k, fwhm):
-        return head.late(fwhm, k)
-
-    def gaussian(head, k, width, fwhm):
-        return smooth(head.late(fwhm, k), width, head.X.scanner.voxel)
-
-    def guided(head, k, keep, fwhm):
-        return guided_mean(head.late(fwhm, k), head.subject.t1, keep)
-
-    for fwhm, start in ((MODEL, 5), (BLUR, 12)):
-        passes = {"passes": (PASSES[fwhm], start)}
-
-        def of(function, fwhm=fwhm):
-            return lambda head, *settings: function(head, *settings, fwhm)
-
-        yield f"MLEM, {fwhm} mm", Method(of(plain), passes, fwhm=fwhm)
-        yield f"MLEM, {fwhm} mm, Gaussian", Method(of(gaussian), passes | {"width": (widths, 2)}, fwhm=fwhm)
-        yield f"MLEM, {fwhm} mm, mean by T1", Method(of(guided), passes | {"keep": (keeps, 25)}, mr=True, fwhm=fwhm)
+def _late(fwhm):
+    return lambda head, k: head.late(fwhm, k)
 
 
+def _gaussian(fwhm):
+    return lambda head, k, width: smooth(head.late(fwhm, k), width, head.X.scanner.voxel)
+
+
+def _mean_by_t1(fwhm):
+    return lambda head, k, keep: guided_mean(head.late(fwhm, k), head.subject.t1, keep)
+
+
+WIDTHS = {"width": ((0, 1, 2, 3, 4, 5, 6, 8), 2)}  # FWHM [mm]
+KEEPS = {"keep": ((6, 9, 15, 25, 40, 60, 90), 25)}  # of 125 neighbours
+STRENGTHS = {"strength": ((0, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08), 0.01)}
+SIGMAS = {"sigma": ((0.05, 0.1, 0.2, 0.4, 0.8, 1.6), 0.4)}  # standard deviations of T1
 BETAS = tuple(2.0**k / 700 for k in range(-12, 9))
 METHODS = {
-    "MLEM, 11 iterations": Method(lambda head: head.case.mlem[11], {}),
-    **dict(_of_osem()),
-    "non-local means": Method(
-        lambda head, k, h: alike(head.late(BLUR, k), h),
-        {"passes": (PASSES[BLUR], 12), "strength": ((0, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08), 0.01)},
-        fwhm=BLUR,
+    "MLEM, 11 iterations": Method(lambda head: head.case.mlem[11]),
+    "MLEM, 2.5 mm": Method(_late(MODEL), MODEL),
+    "MLEM, 2.5 mm, Gaussian": Method(_gaussian(MODEL), MODEL, WIDTHS),
+    "MLEM, 2.5 mm, mean by T1": Method(_mean_by_t1(MODEL), MODEL, KEEPS, mr=True),
+    "MLEM, 4.5 mm": Method(_late(BLUR), BLUR),
+    "MLEM, 4.5 mm, Gaussian": Method(_gaussian(BLUR), BLUR, WIDTHS),
+    "MLEM, 4.5 mm, mean by T1": Method(_mean_by_t1(BLUR), BLUR, KEEPS, mr=True),
+    "non-local means": Method(lambda head, k, h: alike(head.late(BLUR, k), h), BLUR, STRENGTHS),
+    "RDP": Method(lambda head, beta: head.penalised(beta), None, {"beta": (BETAS, BETAS[9])}),
+    "Bowsher": Method(
+        lambda head, beta: head.penalised(beta, guided=True), None, {"beta": (BETAS, BETAS[13])}, mr=True
     ),
-    "RDP": Method(lambda head, beta: head.penalised(beta), {"beta": (BETAS, 2.0**-3 / 700)}),
-    "Bowsher": Method(lambda head, beta: head.penalised(beta, guided=True), {"beta": (BETAS, 2 / 700)}, mr=True),
-    "kernel EM": Method(
-        lambda head, sigma, k: head.kernel(sigma, k),
-        {"sigma": ((0.05, 0.1, 0.2, 0.4, 0.8, 1.6), 0.4), "passes": (OF_KERNEL, 8)},
-        mr=True,
-    ),
+    "kernel EM": Method(lambda head, k, sigma: head.kernel(sigma, k), "kernel", SIGMAS, mr=True),
 }
 NEEDS_A_RUN = {"beta", "sigma"}  # another value of these is another reconstruction; passes and filters are not
 
@@ -112,13 +102,17 @@ def tune(method, heads):
     -------
     dict
         ``settings``, by name; ``error``, their NRMSE; ``inside``: whether each lies inside its ladder (or at 0, which
-        is to leave a step out); ``tried``: how many settings; ``reconstructions``: how many runs on each head.
+        is to leave a step out); ``last_step``: if not, what part of the error the step to the end took off; ``tried``:
+        the settings in their order, and the error, of all that were tried;
+        ``reconstructions``: how many runs that took.
     """
-    names, ladders = list(method.ladders), [ladder for ladder, _ in method.ladders.values()]
+    kept = heads[0].passes[method.kept] if method.kept else ()
+    ladders = ({"passes": (kept, kept[len(kept) // 2])} if kept else {}) | method.ladders
+    values = [values for values, _ in ladders.values()]
     errors = {}
 
     def settings(place):
-        return tuple(ladder[i] for ladder, i in zip(ladders, place, strict=True))
+        return tuple(ladder[i] for ladder, i in zip(values, place, strict=True))
 
     def error(place):
         if place not in errors:
@@ -127,20 +121,23 @@ def tune(method, heads):
         return errors[place]
 
     def around(place):
-        for n, ladder in enumerate(ladders):
+        for n, ladder in enumerate(values):
             for i in (place[n] - 1, place[n] + 1):
                 if 0 <= i < len(ladder):
                     yield (*place[:n], i, *place[n + 1 :])
 
-    here = tuple(ladder.index(first) for ladder, first in method.ladders.values())
+    here = tuple(ladder.index(start) for ladder, start in ladders.values())
     while (best := min([here, *around(here)], key=error)) != here:
         here = best
     chosen = settings(here)
-    runs = {tuple(v for n, v in zip(names, settings(p), strict=True) if n in NEEDS_A_RUN) for p in errors}
+    ends = [n for n, ladder in enumerate(values) if chosen[n] in (ladder[0], ladder[-1]) and chosen[n] != 0]
+    inward = [error((*here[:n], here[n] + (1 if here[n] == 0 else -1), *here[n + 1 :])) for n in ends]
+    runs = {tuple(v for n, v in zip(ladders, settings(place), strict=True) if n in NEEDS_A_RUN) for place in errors}
     return {
-        "settings": dict(zip(names, chosen, strict=True)),
+        "settings": dict(zip(ladders, chosen, strict=True)),
         "error": error(here),
-        "inside": all(v == 0 or v not in (x[0], x[-1]) for v, x in zip(chosen, ladders, strict=True)),
-        "tried": len(errors),
+        "inside": not ends,
+        "last_step": max((1 - error(here) / before for before in inward), default=0.0),
+        "tried": [[*settings(place), value] for place, value in errors.items()],
         "reconstructions": len(runs) * len(heads),
     }

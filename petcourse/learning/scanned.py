@@ -23,8 +23,12 @@ from petcourse.scan.simulation import made_of, measure
 
 SUBSETS = 14  # of OSEM and SVRG
 MAP_PASSES, MAP_START = 6, 2  # of SVRG, and of OSEM before it
-PASSES = {MODEL: (1, 2, 3, 4, 5, 6, 7, 8, 10), BLUR: (2, 4, 6, 8, 10, 12, 15, 18, 22)}  # by FWHM [mm]
-OF_KERNEL = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15)  # passes of kernel EM
+# Passes of OSEM after which an image is kept, by the FWHM of its PSF [mm], and of kernel EM.
+PASSES = {
+    MODEL: (1, 2, 3, 4, 5, 6, 7, 8, 10),
+    BLUR: (2, 4, 6, 8, 10, 12, 15, 18, 22),
+    "kernel": (2, 3, 4, 5, 6, 7, 8, 10, 12, 15),
+}
 
 
 class ScannedHead:
@@ -39,8 +43,8 @@ class ScannedHead:
         Trues in the sinogram; images are in the unit of a scan with 1e8.
     seed : int
         Of the Poisson noise.
-    passes : dict of float to tuple of int, optional
-        Which images of OSEM to keep, by the FWHM that they are reconstructed with. Default: all that are tried.
+    passes : dict of tuple of int, optional
+        After which passes of OSEM to keep an image, as in PASSES, which is the default.
     """
 
     def __init__(self, subject, X, counts=1e8, seed=0, passes=None):
@@ -82,7 +86,7 @@ class ScannedHead:
 
     def kernel(self, sigma, k):
         """The image after k passes of kernel EM: OSEM with P @ K."""
-        kept = OF_KERNEL if self.passes is PASSES else (k,)
+        kept = self.passes["kernel"]
         settings = {"fwhm": BLUR, "sigma": sigma, "t1": _hash(self.subject.t1)}
         return self._images("kernel", self._osem, [SUBSETS * n for n in kept], **settings)[SUBSETS * k]
 

@@ -1,6 +1,7 @@
 """The study of notebook 06: which method gives the best image of a head on which nothing was learned or tuned."""
 
 import hashlib
+from dataclasses import dataclass
 
 from tqdm.auto import tqdm
 
@@ -10,7 +11,7 @@ from petcourse.learning.metrics import grey_white, noise, nrmse, psnr, recoverie
 from petcourse.learning.rivals import METHODS, tune
 from petcourse.learning.scanned import PASSES, SUBSETS, ScannedHead
 from petcourse.learning.training import train_networks
-from petcourse.reconstruction.protocol import BLUR
+from petcourse.reconstruction.protocol import BLUR, MODEL
 from petcourse.scan.projector import Projector
 from petcourse.scan.scanner import Scanner
 from petcourse.scan.size import course_trues
@@ -25,7 +26,27 @@ NETWORKS = {  # by name: which image, and whether T1 as well
 RADIUS = 150  # of the field of view [mm]
 
 
-def study(learn, test, methods=None, seeds=3, epochs=60, scanner=None, twice=1, shifted=2):
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What a study gave.
+
+    Attributes
+    ----------
+    results : dict
+        Plain data, as `write_results` keeps it: heads and settings, and for each method what it was tuned to, what that
+        took, and lists by tested head and seed of what its images are worth.
+    images : dict of str to list of function
+        The methods, tuned and trained: from a `ScannedHead` to its image, for each seed.
+    learned, tested : list of ScannedHead
+    """
+
+    results: dict
+    images: dict
+    learned: list
+    tested: list
+
+
+def compare(learn, test, methods=None, seeds=3, epochs=60, scanner=None, passes=PASSES, twice=1, shifted=2):
     """Tune and train methods on some heads, and judge them on others; what takes long is kept in the cache.
 
     The methods that do not learn are tuned on the first head to learn from.
@@ -40,61 +61,65 @@ def study(learn, test, methods=None, seeds=3, epochs=60, scanner=None, twice=1, 
         Of the networks: how many first weights, and how long each learns.
     scanner : Scanner, optional
         Default: the whole mMR. The scans hold as many trues in each of its planes as 1e8 are there.
+    passes : dict
+        Of OSEM, that are tried; see `ScannedHead`.
     twice, shifted : int
         How many of the tested heads are scanned twice, for noise; and with how many T1 is shifted by one voxel.
 
     Returns
     -------
-    dict
-        Plain data, as `results.write` keeps it: heads and settings, and for each method what it was tuned to, what that
-        took, and lists by tested head and seed of what the images are worth.
+    study : Study
     """
     split([*learn, *test], len(test))
     scanner = Scanner.mmr() if scanner is None else scanner
     X, counts = Projector(scanner, RADIUS), course_trues(scanner)
     names = [*METHODS, *NETWORKS] if methods is None else list(methods)
 
-    def scanned(name, seed=0, passes=None):
+    def scanned(name, passes, seed=0):
         return ScannedHead(cut(load_subject(name, scanner)), X, counts, seed, passes)
 
-    tuning = scanned(learn[0])
+    tuning = scanned(learn[0], passes)
     tuned = {name: tune(METHODS[name], [tuning]) for name in names if name in METHODS}
-    images = {name: [_with(METHODS[name], found["settings"])] for name, found in tuned.items()}
-    passes = {fwhm: _passes_of(tuned, fwhm) for fwhm in PASSES}
-    seen_by_networks = {BLUR: tuple(tuned[LATE]["settings"].values())} if LATE in tuned else {}
-    learned = [tuning, *(scanned(name, passes=seen_by_networks) for name in learn[1:])]
+    chosen = {kept: tuple(sorted(_passes(tuned, kept))) for kept in passes}
+    of_networks = {BLUR: tuple(tuned[LATE]["settings"].values())} if LATE in tuned else {}
+    learned = [tuning, *(scanned(name, of_networks) for name in learn[1:])]
+    images = {name: [_tuned(METHODS[name], found["settings"])] for name, found in tuned.items()}
     for name in names:
         if name in NETWORKS:
             seen, mr = NETWORKS[name]
             images[name] = train_networks(learned, images[seen][0], seeds, epochs, mr)
-            tuned[name] = {"settings": {}, "inside": True, "tried": 0, "reconstructions": 0, "trainings": seeds}
+            tuned[name] = {"settings": {}, "inside": True, "tried": [], "reconstructions": 0, "trainings": seeds}
+    settings = {"seeds": seeds, "epochs": epochs, "rings": scanner.rings, "trues": counts, "subsets": SUBSETS}
     results = {
         "learn": [head.subject.name for head in learned],
         "test": [],
         "tuned_on": [tuning.subject.name],
-        "settings": {"seeds": seeds, "epochs": epochs, "rings": scanner.rings, "trues": counts, "radius": RADIUS,
-                     "subsets": SUBSETS},
-        "data": {head.subject.name: _data(head) for head in learned},
+        "settings": settings,
+        "data": {head.subject.name: _hash(head) for head in learned},
         "texture": [],
+        "curves": [],
         "methods": {name: {**tuned[name], "mr": _sees_t1(name), "network": name in NETWORKS} for name in names},
-    }  # fmt: skip
-    for n, name in enumerate(tqdm(test, desc="heads to test on", unit="head")):
-        head = scanned(name, passes=passes)
-        twin = scanned(name, 1, passes) if n < twice else None
-        _judge(results, images, head, twin, n < shifted, scanner)
+    }
+    whole = {**passes, "kernel": chosen["kernel"]}  # of a head that is scanned twice: how contrast is paid for
+    tested = [scanned(name, whole if n < twice else chosen) for n, name in enumerate(test)]
+    for n, head in enumerate(tqdm(tested, desc="heads to test on", unit="head")):
+        twin = scanned(test[n], whole, seed=1) if n < twice else None
+        _judge(results, images, head, twin, n < shifted)
     ScannedHead.forget()
-    return results
+    return Study(results, images, learned, tested)
 
 
-def _judge(results, images, head, twin, shifted, scanner):
+def _judge(results, images, head, twin, shifted):
     """Add what the methods make of one tested head."""
-    case = head.case
+    case, scanner = head.case, head.X.scanner
     plain, flat = (cut(load_subject(head.subject.number, scanner, texture=t, lesions=False)).pet for t in (True, False))
     results["test"].append(case.name)
-    results["data"][case.name] = _data(head)
+    results["data"][case.name] = _hash(head)
     results["texture"].append(nrmse(flat, plain, case.head))
     made = {name: [image(head) for image in of_seeds] for name, of_seeds in images.items()}
     again = {name: [image(twin) for image in of_seeds] for name, of_seeds in images.items()} if twin else {}
+    if twin:
+        results["curves"].append({f"{fwhm} mm": _curve(head, twin, plain, fwhm) for fwhm in (MODEL, BLUR)})
     beside = head.with_shifted_t1()
     for name, of_seeds in made.items():
         entry = results["methods"][name]
@@ -111,6 +136,17 @@ def _judge(results, images, head, twin, shifted, scanner):
             entry.setdefault("shifted", []).append(values)
 
 
+def _curve(head, twin, plain, fwhm):
+    """Of MLEM on one head: passes of OSEM, noise between two scans, and mean recovery of the hot lesions."""
+    points = []
+    for k in head.passes[fwhm]:
+        pair = head.late(fwhm, k), twin.late(fwhm, k)
+        found = [recoveries(image, head.case, plain, head.X.scanner.voxel) for image in pair]
+        hot = [float(values[lesion][0]) for values in found for lesion in values if lesion.startswith("hot")]
+        points.append([k, noise(pair, head.case.brain), sum(hot) / len(hot)])
+    return points
+
+
 def scores(images, case):
     """NRMSE, SSIM and PSNR [dB] in the head, and `grey_white`: a list with a value for each image, by name."""
     where = case.truth, case.head
@@ -122,20 +158,19 @@ def scores(images, case):
     }
 
 
-def _with(method, settings):
+def _tuned(method, settings):
     return lambda head: method.image(head, *settings.values())
 
 
-def _passes_of(tuned, fwhm):
-    """All passes of OSEM that were chosen with that PSF."""
-    chosen = {found["settings"]["passes"] for name, found in tuned.items() if METHODS[name].fwhm == fwhm}
-    return tuple(sorted(chosen))
+def _passes(tuned, kept):
+    """All passes that methods were tuned to which take these late images."""
+    return {found["settings"]["passes"] for name, found in tuned.items() if METHODS[name].kept == kept}
 
 
 def _sees_t1(name):
     return NETWORKS[name][1] if name in NETWORKS else METHODS[name].mr
 
 
-def _data(head):
+def _hash(head):
     """What tells one head's images from another's: a hash of its activity and its T1."""
     return hashlib.sha256(head.subject.pet.tobytes() + head.subject.t1.tobytes()).hexdigest()[:16]

@@ -1,17 +1,22 @@
-"""The study's parts, on cases whose answer is known."""
+"""The study: networks, what is tuned on which heads, what is judged. Cases are made up, and their answers known."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from petcourse.learning import noise, nrmse, psnr, ssim
+from petcourse import Scanner
+from petcourse.learning import compare, noise, nrmse, psnr, recoveries, ssim, train_networks
 from petcourse.learning.cases import Case
-from petcourse.learning.study import noise_and_contrast, recoveries, scores, search, smooth, train_networks
+from petcourse.learning.rivals import Method
+from petcourse.learning.study import scores
 
 VOXEL = (2.0, 2.0, 2.0)
 SHAPE = (16, 32, 32)
+PASSES = {2.5: (1,), 4.5: (1, 2), "kernel": ()}
 
 
-def case(seed=0, lesion=0):
+def case(seed=0, lesion=0, name="made up"):
     """White matter of 1 beside grey matter of 4, and maybe a lesion in the grey; MLEM's image has noise."""
     rng = np.random.default_rng(seed)
     labels = np.full(SHAPE, 3, np.uint8)
@@ -21,32 +26,17 @@ def case(seed=0, lesion=0):
     lesion_map[6:10, 14:18, 22:26] = 1
     truth = plain + lesion * (lesion_map == 1).astype(np.float32)
     image = (truth + rng.normal(0, 0.3, SHAPE)).astype(np.float32)
-    return Case("made up", {11: image}, truth, truth / 4, labels, lesion_map, ("hot 8 mm", "cold 5 mm"))
+    return Case(name, {11: image}, truth, truth / 4, labels, lesion_map, ("hot 8 mm", "cold 5 mm"))
 
 
-def test_a_filter_keeps_the_mean_and_has_its_width():
-    point = np.zeros((31, 31, 31), np.float32)
-    point[15, 15, 15] = 1
-    blurred = smooth(point, 8, VOXEL)
-    assert blurred.sum() == pytest.approx(1, abs=1e-4)
-    assert blurred[15, 15, 17] / blurred[15, 15, 15] == pytest.approx(0.5, rel=1e-3)  # 4 mm, half of the width
-    np.testing.assert_array_equal(smooth(point, 0, VOXEL), point)
-
-
-def test_search_is_the_mean_error_over_the_cases():
-    cases = [case(0), case(1)]
-    found = search(lambda c, factor: factor * c.truth, (0.5, 1, 2), cases)
-    assert found == pytest.approx({0.5: 0.5, 1: 0, 2: 1})
-
-
-def test_scores_by_seed_and_case():
-    cases = [case(0), case(1), case(2)]
-    table = scores({"half": [lambda c: c.truth / 2], "MLEM": [lambda c: c.mlem[11], lambda c: 2 * c.mlem[11]]}, cases)
-    np.testing.assert_allclose(table["half"][..., [0, 3]], [[[0.5, 1]] * 3], rtol=1e-6)
-    assert table["MLEM"].shape == (2, 3, 4)
-    given = 2 * cases[2].mlem[11], cases[2].truth, cases[2].head
-    np.testing.assert_allclose(table["MLEM"][1, 2, :3], [score(*given) for score in (nrmse, ssim, psnr)])
-    np.testing.assert_allclose(table["MLEM"][1, :, 3], 1, rtol=0.01)  # grey over white knows no unit
+def test_scores_of_images():
+    one = case()
+    images = [one.truth / 2, one.mlem[11]]
+    found = scores(images, one)
+    assert found["nrmse"] == [pytest.approx(0.5), nrmse(images[1], one.truth, one.head)]
+    assert found["ssim"] == [ssim(image, one.truth, one.head) for image in images]
+    assert found["psnr"] == [psnr(image, one.truth, one.head) for image in images]
+    assert found["grey_white"] == pytest.approx([1, 1], rel=0.01)  # grey over white knows no unit
 
 
 def test_recoveries_of_lesions_that_are_seen():
@@ -56,17 +46,105 @@ def test_recoveries_of_lesions_that_are_seen():
     assert found == {"hot 8 mm": pytest.approx((0.5, 6 / 8 - 1))}
 
 
-def test_noise_and_contrast_over_repeats():
-    repeats = [case(seed, lesion=4) for seed in range(2)]
-    sd, contrast = noise_and_contrast(lambda c: c.mlem[11], repeats, case().truth, VOXEL)
-    assert sd == noise([c.mlem[11] for c in repeats], repeats[0].brain)
-    assert contrast == pytest.approx(1, abs=0.05)
-
-
 def test_networks_take_t1_and_are_kept():
     """One for each seed; the second call trains nothing and gives the same; they follow the unit of what they see."""
-    cases = [case(0), case(1)]
-    first, again = (train_networks(cases, 2, 2, mr=True) for _ in range(2))
-    images = [[f(cases[0]) for f in methods] for methods in (first, again)]
+    heads = [SimpleNamespace(case=case(seed)) for seed in (0, 1)]
+    first, again = (train_networks(heads, lambda head: head.case.mlem[11], 2, 2, mr=True) for _ in range(2))
+    images = [[f(heads[0]) for f in networks] for networks in (first, again)]
     assert images[0][0].shape == SHAPE and (images[0][0] != images[0][1]).any()
     np.testing.assert_array_equal(*images)
+
+
+ASKED = set()
+
+
+class MadeUpHead:
+    """What the study asks of a scanned head, and where it was asked for an image."""
+
+    def __init__(self, subject, X, counts, seed, passes):
+        self.subject, self.X, self.passes, self.seed = subject, X, passes, seed
+        self.case = case(seed, lesion=4, name=subject.name)
+
+    def with_shifted_t1(self):
+        return SimpleNamespace(case=case(seed=9, lesion=4), subject=self.subject)
+
+    def late(self, fwhm, k):
+        return self.case.truth + np.float32(k) * (self.case.mlem[11] - self.case.truth)
+
+    @staticmethod
+    def forget():
+        pass
+
+
+def times(head, factor):
+    """A method that errs by a factor, and tells on which head it tried it."""
+    ASKED.add((head.subject.name, factor))
+    return np.float32(factor) * head.case.truth
+
+
+@pytest.fixture
+def made_up(monkeypatch):
+    """The study on made-up heads and methods."""
+
+    def subject(name, scanner, **kind):
+        return SimpleNamespace(name=name, number=name, pet=case().truth, t1=case().t1)
+
+    names = "petcourse.learning.study."
+    monkeypatch.setattr(names + "load_subject", subject)
+    monkeypatch.setattr(names + "cut", lambda head: head)
+    monkeypatch.setattr(names + "ScannedHead", MadeUpHead)
+    monkeypatch.setattr(names + "Projector", lambda scanner, radius: SimpleNamespace(scanner=scanner))
+    methods = {
+        "factor": Method(times, None, {"beta": ((0.5, 0.8, 0.9, 1.1, 1.3), 0.5)}),
+        "MLEM": Method(lambda head: head.case.mlem[11], mr=True),
+    }
+    monkeypatch.setattr(names + "METHODS", methods)
+    ASKED.clear()
+    return methods
+
+
+def test_settings_are_searched_on_a_head_to_learn_from_only(made_up):
+    results = compare(["a", "b"], ["c", "d"], ["factor"], scanner=Scanner.mmr(rings=2)).results
+    assert results["methods"]["factor"]["settings"] == {"beta": 0.9}
+    assert {name for name, factor in ASKED if factor != 0.9} == {"a"} == set(results["tuned_on"])
+    assert {name for name, factor in ASKED if factor == 0.9} == {"a", "c", "d"}
+    assert (results["learn"], results["test"]) == (["a", "b"], ["c", "d"])
+
+
+def test_what_the_study_measures(made_up):
+    """By head and seed: errors, lesions, noise of the first head, and T1 shifted for what sees T1."""
+    results = compare(
+        ["a"], ["c", "d"], ["factor", "MLEM"], scanner=Scanner.mmr(rings=2), passes=PASSES, shifted=1
+    ).results
+    one, twin = case(lesion=4), case(1, lesion=4)
+    mlem, factor = results["methods"]["MLEM"], results["methods"]["factor"]
+    assert mlem["nrmse"] == [[nrmse(one.mlem[11], one.truth, one.head)]] * 2
+    assert mlem["noise"] == [[noise([one.mlem[11], twin.mlem[11]], one.brain)]]
+    assert mlem["shifted"] == [[nrmse(case(9, lesion=4).mlem[11], one.truth, one.head)]]
+    assert "shifted" not in factor
+    assert factor["recovery"] == [{"hot 8 mm": [pytest.approx(1)]}] * 2
+    assert results["texture"] == [0, 0]
+    (curve,) = results["curves"]
+    assert [k for k, _, _ in curve["4.5 mm"]] == [1, 2]
+    assert curve["4.5 mm"][0][1:] == [pytest.approx(mlem["noise"][0][0]), pytest.approx(1, abs=0.05)]
+    assert curve["4.5 mm"][1][1] > 1.9 * curve["4.5 mm"][0][1]
+    assert len(set(results["data"].values())) == 1 and set(results["data"]) == {"a", "c", "d"}
+
+
+def test_a_head_that_is_learned_from_and_tested_on():
+    with pytest.raises(ValueError, match="4 is listed twice"):
+        compare([4, 5], ["04"])
+
+
+@pytest.mark.slow
+def test_a_whole_study_of_few_rings():
+    """Real scans: each method is there for each head, and another run computes nothing."""
+    methods = ["MLEM, 11 iterations", "MLEM, 4.5 mm", "MLEM, 4.5 mm, mean by T1", "U-Net on late MLEM, T1"]
+    passes = {2.5: (), 4.5: (1, 2, 3), "kernel": ()}
+    first, again = (
+        compare(["virtual 1"], ["virtual 2", "virtual 3"], methods, 1, 1, Scanner.mmr(rings=6), passes).results
+        for _ in range(2)
+    )
+    assert first == again
+    assert all(np.shape(first["methods"][name]["nrmse"]) == (2, 1) for name in methods)
+    assert all(np.isfinite(first["methods"][name]["nrmse"]).all() for name in methods)
