@@ -3,7 +3,18 @@
 from petcourse.learning.cases import cut, examples, make_case, split
 from petcourse.learning.metrics import contrast_recovery, noise, nrmse, psnr, recoveries, ssim, surroundings
 from petcourse.learning.network import unet
-from petcourse.learning.results import interval, read_results, smallest_p, table
+from petcourse.learning.results import (
+    best_rival,
+    by_head,
+    by_lesion,
+    changes,
+    effort,
+    hot_recovery,
+    interval,
+    read_results,
+    smallest_p,
+    table,
+)
 from petcourse.learning.rivals import METHODS, alike, guided_mean, smooth, tune
 from petcourse.learning.scanned import ScannedHead
 from petcourse.learning.study import NETWORKS, compare
@@ -15,12 +26,32 @@ __all__ = [
     "DeadNetwork",
     "ScannedHead",
     "alike",
+    "best_rival",
+    "by_head",
+    "by_lesion",
+    "changes",
+]
+__all__ += [
     "compare",
     "contrast_recovery",
     "cut",
+    "effort",
     "examples",
     "fit",
+    "guided_mean",
+    "hot_recovery",
+    "interval",
 ]
-__all__ += ["guided_mean", "interval", "make_case", "noise", "nrmse", "psnr", "read_results", "recoveries"]
-__all__ += ["smallest_p", "smooth", "split", "ssim", "surroundings", "table", "train", "train_networks"]
-__all__ += ["tune", "unet"]
+__all__ += [
+    "make_case",
+    "noise",
+    "nrmse",
+    "psnr",
+    "read_results",
+    "recoveries",
+    "smallest_p",
+    "smooth",
+    "split",
+    "ssim",
+]
+__all__ += ["surroundings", "table", "train", "train_networks", "tune", "unet"]

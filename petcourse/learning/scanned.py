@@ -56,10 +56,13 @@ class ScannedHead:
         """The talk's image, the truth, T1 and tissues."""
         return make_case(self.subject, self.X, (11,), self.counts, self.seed)
 
+    def with_t1(self, t1):
+        """The same scan beside another T1 image."""
+        return ScannedHead(replace(self.subject, t1=t1), self.X, self.counts, self.seed, self.passes)
+
     def with_shifted_t1(self, voxels=1):
         """The same scan beside a T1 image that lies that far off along x."""
-        t1 = np.roll(self.subject.t1, voxels, axis=-1)
-        return ScannedHead(replace(self.subject, t1=t1), self.X, self.counts, self.seed, self.passes)
+        return self.with_t1(np.roll(self.subject.t1, voxels, axis=-1))
 
     _last = None, None  # whose scan is in memory: counts, randoms and attenuation take 0.8 GB, so one only
 

@@ -100,7 +100,7 @@ def compare(learn, test, methods=None, seeds=3, epochs=60, scanner=None, passes=
         "curves": [],
         "methods": {name: {**tuned[name], "mr": _sees_t1(name), "network": name in NETWORKS} for name in names},
     }
-    whole = {**passes, "kernel": chosen["kernel"]}  # of a head that is scanned twice: how contrast is paid for
+    whole = {**passes, "kernel": chosen.get("kernel", ())}  # of a head that is scanned twice: how contrast is paid for
     tested = [scanned(name, whole if n < twice else chosen) for n, name in enumerate(test)]
     for n, head in enumerate(tqdm(tested, desc="heads to test on", unit="head")):
         twin = scanned(test[n], whole, seed=1) if n < twice else None
