@@ -60,13 +60,14 @@ def hot_recovery(results, name):
     return np.array([np.mean([v for k, v in head.items() if k.startswith("hot")]) for head in lesions])
 
 
-def table(results, columns=("T1", "NRMSE", "change", "SSIM", "hot lesions", "noise", "T1 shifted")):
-    """A Markdown table of all methods: what each sees, its errors, lesions and noise.
+def table(results, columns=("T1", "NRMSE", "change", "SSIM", "hot lesions", "noise", "T1 shifted"), methods=None):
+    """A Markdown table of methods, by default all: what each sees, its errors, lesions and noise.
 
     NRMSE and change have 95 % t intervals, hot lesions the standard deviation over the heads; what was not measured is -.
     """
     rows = [["method", *columns], ["---"] * (1 + len(columns))]
-    for name, method in results["methods"].items():
+    for name in results["methods"] if methods is None else methods:
+        method = results["methods"][name]
         cells = {"T1": "yes" if method["mr"] else "no", "noise": "-", "T1 shifted": "-"}
         cells["NRMSE"] = "{:.3f} ± {:.3f}".format(*interval(of_heads(results, name)))
         cells["change"] = "{:+.1%} ± {:.1%}".format(*interval(changes(results, name)))
