@@ -1,10 +1,13 @@
 """The study of notebook 06: which method gives the best image of a head on which nothing was learned or tuned."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 
+import numpy as np
 from tqdm.auto import tqdm
 
+from petcourse.cache import cached, code_hash
 from petcourse.data.subject import load_subject
 from petcourse.learning.cases import cut, split
 from petcourse.learning.metrics import grey_white, noise, nrmse, psnr, recoveries, ssim
@@ -79,7 +82,7 @@ def compare(learn, test, methods=None, seeds=3, epochs=60, scanner=None, passes=
         return ScannedHead(cut(load_subject(name, scanner)), X, counts, seed, passes)
 
     tuning = scanned(learn[0], passes)
-    tuned = {name: tune(METHODS[name], [tuning]) for name in names if name in METHODS}
+    tuned = {name: _kept("tuned", tuning, tune, METHODS[name], [tuning], key=name) for name in names if name in METHODS}
     chosen = {kept: tuple(sorted(_passes(tuned, kept))) for kept in passes}
     of_networks = {BLUR: tuple(tuned[LATE]["settings"].values())} if LATE in tuned else {}
     learned = [tuning, *(scanned(name, of_networks) for name in learn[1:])]
@@ -100,40 +103,57 @@ def compare(learn, test, methods=None, seeds=3, epochs=60, scanner=None, passes=
         "curves": [],
         "methods": {name: {**tuned[name], "mr": _sees_t1(name), "network": name in NETWORKS} for name in names},
     }
+    key = [names, settings, tuned, results["data"]]  # all that the images of a tested head depend on
     whole = {**passes, "kernel": chosen.get("kernel", ())}  # of a head that is scanned twice: how contrast is paid for
     tested = [scanned(name, whole if n < twice else chosen) for n, name in enumerate(test)]
     for n, head in enumerate(tqdm(tested, desc="heads to test on", unit="head")):
         twin = scanned(test[n], whole, seed=1) if n < twice else None
-        _judge(results, images, head, twin, n < shifted)
+        shift = n < shifted
+        judged = _kept("judged", head, _judge, images, head, twin, shift, key=[*key, twin is not None, shift])
+        results["test"].append(head.subject.name)
+        results["data"][head.subject.name] = _hash(head)
+        results["texture"].append(judged["texture"])
+        results["curves"] += judged["curves"]
+        for name, values in judged["methods"].items():
+            for what, value in values.items():
+                results["methods"][name].setdefault(what, []).append(value)
     ScannedHead.forget()
     return Study(results, images, learned, tested)
 
 
-def _judge(results, images, head, twin, shifted):
-    """Add what the methods make of one tested head."""
+def _kept(name, head, make, *arguments, key):
+    """What a function makes of a head: plain data, from the cache or for it."""
+    made_by = {
+        "head": [head.subject.name, _hash(head)],
+        "scanner": head.X.scanner,
+        "counts": head.counts,
+        "passes": head.passes,
+        "key": key,
+    }
+
+    def as_array():
+        return {"json": np.frombuffer(json.dumps(make(*arguments)).encode(), np.uint8)}
+
+    return json.loads(cached(name, as_array, learning=code_hash("learning"), **made_by)["json"].tobytes())
+
+
+def _judge(images, head, twin, shifted):
+    """What the methods make of one tested head, as plain data."""
     case, scanner = head.case, head.X.scanner
     plain, flat = (cut(load_subject(head.subject.number, scanner, texture=t, lesions=False)).pet for t in (True, False))
-    results["test"].append(case.name)
-    results["data"][case.name] = _hash(head)
-    results["texture"].append(nrmse(flat, plain, case.head))
     made = {name: [image(head) for image in of_seeds] for name, of_seeds in images.items()}
     again = {name: [image(twin) for image in of_seeds] for name, of_seeds in images.items()} if twin else {}
-    if twin:
-        results["curves"].append({f"{fwhm} mm": _curve(head, twin, plain, fwhm) for fwhm in (MODEL, BLUR)})
-    beside = head.with_shifted_t1()
+    curve = {f"{fwhm} mm": _curve(head, twin, plain, fwhm) for fwhm in (MODEL, BLUR)} if twin else {}
+    beside, methods = head.with_shifted_t1(), {}
     for name, of_seeds in made.items():
-        entry = results["methods"][name]
-        for key, value in scores(of_seeds, case).items():
-            entry.setdefault(key, []).append(value)
+        methods[name] = entry = scores(of_seeds, case)
         found = [recoveries(image, case, plain, scanner.voxel) for image in of_seeds]
-        lesions = {lesion: [float(values[lesion][0]) for values in found] for lesion in found[0]}
-        entry.setdefault("recovery", []).append(lesions)
+        entry["recovery"] = {lesion: [float(values[lesion][0]) for values in found] for lesion in found[0]}
         if twin:
-            pairs = zip(of_seeds, again[name], strict=True)
-            entry.setdefault("noise", []).append([noise(pair, case.brain) for pair in pairs])
-        if shifted and entry["mr"]:
-            values = [nrmse(image(beside), case.truth, case.head) for image in images[name]]
-            entry.setdefault("shifted", []).append(values)
+            entry["noise"] = [noise(pair, case.brain) for pair in zip(of_seeds, again[name], strict=True)]
+        if shifted and _sees_t1(name):
+            entry["shifted"] = [nrmse(image(beside), case.truth, case.head) for image in images[name]]
+    return {"texture": nrmse(flat, plain, case.head), "curves": [curve] if twin else [], "methods": methods}
 
 
 def _curve(head, twin, plain, fwhm):

@@ -62,7 +62,7 @@ class MadeUpHead:
     """What the study asks of a scanned head, and where it was asked for an image."""
 
     def __init__(self, subject, X, counts, seed, passes):
-        self.subject, self.X, self.passes, self.seed = subject, X, passes, seed
+        self.subject, self.X, self.counts, self.passes = subject, X, counts, passes
         self.case = case(seed, lesion=4, name=subject.name)
 
     def with_shifted_t1(self):
