@@ -33,7 +33,7 @@ from petcourse.learning.results import (
 from petcourse.learning.scanned import SUBSETS, ScannedHead
 from petcourse.reconstruction import iterates
 from petcourse.reconstruction.protocol import MODEL, reconstruct
-from petcourse.scan.size import SMALL_RINGS
+from petcourse.scan.size import SMALL_RINGS, course_trues
 
 PAGE = Path(__file__).with_name("LEARNING.md")
 TALK_EPOCHS = 1000
@@ -80,7 +80,7 @@ def subsets(name, scanner):
     """How far OSEM's image after 5 passes lies from MLEM's after as many iterations as it had updates."""
     X, k = Projector(scanner, 150), 5
     subject = cut(load_subject(name, scanner))
-    trues = 1e8 * scanner.sinogram_shape[0] / 837
+    trues = course_trues(scanner)
     head = ScannedHead(subject, X, trues, passes={MODEL: (k,)})
     images, _ = iterates(subject, X, (SUBSETS * k,), trues)
     late, exact = head.late(MODEL, k), np.float32(1e8 / trues) * images[SUBSETS * k]
@@ -101,7 +101,6 @@ def talk(name, scanner):
     unit = 1e8 / truth.sum()
     inputs, targets = as_slices(theta * unit), as_slices(truth * unit)
     half = len(inputs) // 2
-    start = perf_counter()
     model = unet(inputs.shape[1:], seed=0)
     validation = inputs[half:], targets[half:]
     history = train(model, inputs[:half], targets[:half], TALK_EPOCHS, validation, "talk", seed=0)
@@ -111,7 +110,6 @@ def talk(name, scanner):
         "epochs": TALK_EPOCHS,
         "slices": half,
         "parameters": model.count_params(),
-        "seconds": perf_counter() - start,
         "before": [float(square[:half].mean()), float(square[half:].mean())],
         "after": [history["loss"][-1], history["val_loss"][-1]],
     }
@@ -138,7 +136,7 @@ Machine: {made["machine"]}, keras {made["keras"]}. Code {made["code"]}.
 
 | what | measured |
 |---|---|
-| U-Net of {talk["parameters"]} parameters, {talk["slices"]} slices, {talk["epochs"]} epochs [s] | {talk["seconds"]:.0f} |
+| parameters of the U-Net, slices, epochs | {talk["parameters"]}, {talk["slices"]}, {talk["epochs"]} |
 | mean squared error, MLEM to network, half that was learned | {_change(*learned)} |
 | mean squared error, MLEM to network, other half of the same brain | {_change(*other)} |
 
