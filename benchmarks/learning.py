@@ -11,7 +11,6 @@ import shlex
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 
@@ -52,7 +51,6 @@ def main():
     if options.tables:
         return PAGE.write_text(page(read_results()), encoding="utf-8")
 
-    start = perf_counter()
     heads = local_subjects()
     heads = heads if len(heads) >= 11 else [f"virtual {k}" for k in range(1, 12)]
     learn, unseen = options.learn or heads[:6], options.unseen or heads[6:11]
@@ -64,7 +62,6 @@ def main():
     results["made"] = {
         "command": shlex.join(["python", "-m", "benchmarks.learning", *sys.argv[1:]]),
         "date": str(datetime.date.today()),
-        "hours": round((perf_counter() - start) / 3600, 2),
         "machine": machine(),
         "keras": version("keras"),
         "code": code_hash("scan", "data", "reconstruction", "learning"),
