@@ -19,7 +19,7 @@ def read_results(path=RESULTS):
 
 def write_results(results, path=RESULTS):
     """Keep what a study gave."""
-    Path(path).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    Path(path).write_text(json.dumps(results) + "\n", encoding="utf-8")
 
 
 def interval(values):
