@@ -4,6 +4,7 @@ Late images are by OSEM: after k passes of 14 subsets they are about where MLEM 
 """
 
 import hashlib
+from collections import deque
 from dataclasses import replace
 from functools import cached_property
 
@@ -112,7 +113,7 @@ class ScannedHead:
         scan, mr = self.measured()
         scanner = self.X.scanner
         P, xp = scan.A @ self.X @ PSF(scanner, BLUR), self.X.xp
-        *_, theta = osem(P, scan.m, scan.r, start, SUBSETS)
+        theta = deque(osem(P, scan.m, scan.r, start, SUBSETS), maxlen=1).pop()
         kappa = even_resolution(P, scan.m, scan.r, theta)
         pairs = None if t1 is None else xp.asarray(bowsher(mr))
         prior = RelativeDifference(scanner, kappa, pairs, eps=float(theta.max()) / 1000)

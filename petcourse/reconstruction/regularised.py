@@ -5,6 +5,7 @@ subset by what it was at an anchor, and so converges with steps that stay large.
 """
 
 import numbers
+from collections import deque
 
 import numpy as np
 
@@ -202,7 +203,7 @@ def _start(P, m, r, prior, beta, subsets, passes, theta):
     """Phi, the image to start from inside its box, positive wherever P sees, and more trues than an image should explain."""
     phi = Posterior(P, m, r, prior, beta, subsets, passes, theta)
     if theta is None:
-        *_, theta = osem(P, m, r, 1, subsets)
+        theta = deque(osem(P, m, r, 1, subsets), maxlen=1).pop()  # not a list of images of the whole grid
     theta = phi.cut(theta)
     return phi, theta, 4 * max(phi.counts, phi.trues(theta))
 

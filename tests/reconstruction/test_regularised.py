@@ -1,6 +1,7 @@
 """OSEM against its formula, and MAP methods against an optimum that another solver finds, all in float64."""
 
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -230,3 +231,18 @@ def test_a_prior_that_is_none():
             next(MAP[method](prior=0.5))
     with pytest.raises(TypeError, match="MAP-EM takes a Quadratic one: use svrg"):
         next(MAP["map_em"](prior=RELATIVE))
+
+
+def test_the_start_is_found_without_keeping_all_images(monkeypatch):
+    """A pass of 28 subsets would be 28 images of the whole grid, 1.7 GB for the mMR."""
+    alive, most = [], []
+
+    def watched(*args):
+        for image in osem(*args):
+            alive.append(weakref.ref(image))
+            most.append(sum(image() is not None for image in alive))
+            yield image
+
+    monkeypatch.setattr(regularised, "osem", watched)
+    next(svrg(X, M, R, Quadratic(SCANNER), 0.1, 1, 7))
+    assert len(alive) == 7 and max(most) <= 3
