@@ -55,6 +55,7 @@ class ScannedHead:
     @cached_property
     def case(self):
         """The talk's image, the truth, T1 and tissues."""
+        ScannedHead.forget()  # make_case holds a scan, too
         return make_case(self.subject, self.X, (11,), self.counts, self.seed)
 
     def with_t1(self, t1):
