@@ -3,7 +3,6 @@
 Late images are by OSEM: after k passes of 14 subsets they are about where MLEM is after 14 k iterations.
 """
 
-import hashlib
 from collections import deque
 from dataclasses import replace
 from functools import cached_property
@@ -11,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from tqdm.auto import tqdm
 
-from petcourse.cache import cached
+from petcourse.cache import cached, hash_of
 from petcourse.hardware.device import as_numpy
 from petcourse.learning.cases import make_case
 from petcourse.reconstruction.em import osem
@@ -92,13 +91,13 @@ class ScannedHead:
     def kernel(self, sigma, k):
         """The image after k passes of kernel EM: OSEM with P @ K."""
         kept = self.passes["kernel"]
-        settings = {"fwhm": BLUR, "sigma": sigma, "t1": _hash(self.subject.t1)}
+        settings = {"fwhm": BLUR, "sigma": sigma, "t1": hash_of(self.subject.t1)}
         return self._images("kernel", self._osem, [SUBSETS * n for n in kept], **settings)[SUBSETS * k]
 
     def penalised(self, beta, guided=False):
         """The image of largest posterior with the relative difference prior; if guided, among Bowsher's pairs only."""
         last = MAP_PASSES * SUBSETS + (MAP_PASSES + 1) // 2
-        settings = {"t1": _hash(self.subject.t1)} if guided else {}
+        settings = {"t1": hash_of(self.subject.t1)} if guided else {}
         return self._images("map", self._svrg, [last], beta=beta, start=MAP_START, **settings)[last]
 
     def _osem(self, fwhm, updates, sigma=None, t1=None):
@@ -132,7 +131,3 @@ class ScannedHead:
         made_by = made_of(self.subject, self.X, counts=self.counts, seed=self.seed, size=size, kept=kept, **settings)
         images = cached(name, make, blur=BLUR, randoms=RANDOMS, subsets=SUBSETS, **made_by)
         return {n: np.float32(1e8 / self.counts) * images[str(n)] for n in kept}
-
-
-def _hash(image):
-    return hashlib.sha256(image).hexdigest()[:16]

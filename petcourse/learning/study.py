@@ -1,13 +1,12 @@
 """The study of notebook 06: which method gives the best image of a head on which nothing was learned or tuned."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from petcourse.cache import cached, code_hash
+from petcourse.cache import cached, code_hash, hash_of
 from petcourse.data.subject import load_subject
 from petcourse.learning.cases import cut, split
 from petcourse.learning.metrics import grey_white, noise, nrmse, psnr, recoveries, ssim
@@ -98,7 +97,7 @@ def compare(learn, test, methods=None, seeds=3, epochs=60, scanner=None, passes=
         "test": [],
         "tuned_on": [tuning.subject.name],
         "settings": settings,
-        "data": {head.subject.name: _hash(head) for head in learned},
+        "data": {head.subject.name: hash_of(head.subject.pet, head.subject.t1) for head in learned},
         "texture": [],
         "curves": [],
         "methods": {name: {**tuned[name], "mr": _sees_t1(name), "network": name in NETWORKS} for name in names},
@@ -111,7 +110,7 @@ def compare(learn, test, methods=None, seeds=3, epochs=60, scanner=None, passes=
         shift = n < shifted
         judged = _kept("judged", head, _judge, images, head, twin, shift, key=[*key, twin is not None, shift])
         results["test"].append(head.subject.name)
-        results["data"][head.subject.name] = _hash(head)
+        results["data"][head.subject.name] = hash_of(head.subject.pet, head.subject.t1)
         results["texture"].append(judged["texture"])
         results["curves"] += judged["curves"]
         for name, values in judged["methods"].items():
@@ -124,7 +123,7 @@ def compare(learn, test, methods=None, seeds=3, epochs=60, scanner=None, passes=
 def _kept(name, head, make, *arguments, key):
     """What a function makes of a head: plain data, from the cache or for it."""
     made_by = {
-        "head": [head.subject.name, _hash(head)],
+        "head": [head.subject.name, hash_of(head.subject.pet, head.subject.t1)],
         "scanner": head.X.scanner,
         "counts": head.counts,
         "passes": head.passes,
@@ -189,8 +188,3 @@ def _passes(tuned, kept):
 
 def _sees_t1(name):
     return NETWORKS[name][1] if name in NETWORKS else METHODS[name].mr
-
-
-def _hash(head):
-    """What tells one head's images from another's: a hash of its activity and its T1."""
-    return hashlib.sha256(head.subject.pet.tobytes() + head.subject.t1.tobytes()).hexdigest()[:16]
