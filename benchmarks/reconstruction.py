@@ -25,7 +25,7 @@ from petcourse.reconstruction.regularised import bsrem, svrg
 RESULTS = Path(__file__).with_name("RECONSTRUCTION.md")
 MODEL, BETA = 2.5, 1 / 700  # mm; PETRIC's usual weight
 BSREM = [(0.3, 0.01), (1.0, 0.02), (1.0, 0.1)]  # PETRIC's steps, and larger ones
-LONG, MOST = 40, 25  # passes of the run that the others are compared with, and after which they give up
+LONG, MOST = 24, 20  # passes of the run that the others are compared with, and after which they give up
 
 
 def speed(P, m, r, subsets):

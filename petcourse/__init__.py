@@ -16,6 +16,7 @@ _MODULE_OF = {
     "simulate": "scan.simulation",
     "measure": "scan.simulation",
     "attenuation_factors": "scan.attenuation",
+    "expected_trues": "scan.units",
     "course_scanner": "scan.size",
     "course_trues": "scan.size",
     "course_quick": "scan.size",

@@ -16,6 +16,7 @@ from petcourse.data import brainweb
 from petcourse.data.labels import TISSUES
 from petcourse.data.lesions import add_lesions
 from petcourse.errors import first_line
+from petcourse.scan.patient import patient_axes
 from petcourse.scan.scanner import Scanner
 
 EMBEDDED = Path(__file__).parent / "colin27_labels.npz"
@@ -44,6 +45,8 @@ class Subject:
         0, or the number of the lesion (from 1) at each voxel's centre.
     lesions : tuple of Lesion
         What was put into `pet`.
+    position : str
+        In the scanner, by DICOM's name: BrainWeb's heads lie in it feet first, supine.
     """
 
     number: int | str
@@ -55,6 +58,12 @@ class Subject:
     labels: np.ndarray = field(repr=False)
     lesion_map: np.ndarray = field(repr=False)
     lesions: tuple
+    position: str = "FFS"
+
+    @property
+    def patient_axes(self):
+        """Which way (z, y, x) grow in the patient: "SPR", to the head, the back and the right."""
+        return patient_axes(self.position)
 
     @property
     def head(self):

@@ -164,37 +164,41 @@ def bsrem(P, m, r, prior, beta, passes, subsets=14, theta=None, step=1.0, decay=
 def svrg(P, m, r, prior, beta, passes, subsets=28, theta=None, steps=((0, 3.0), (11, 2.0), (100, 1.5), (200, 1.0))):
     """Ordered subsets, each corrected by its gradient at an anchor, with a preconditioner that knows the prior.
 
-    Johnson & Zhang 2013; the anchor, the preconditioner and the steps are those of the algorithm that won the PETRIC
-    challenge (Ehrhardt, Kereta & Schramm 2025, doi:10.3389/fnume.2025.1641215). A pass in which the anchor is renewed, the
-    first and then every second, goes through the data twice.
+    Johnson & Zhang 2013; the anchor, the kind of preconditioner and the steps are those of the algorithm that won the PETRIC
+    challenge (Ehrhardt, Kereta & Schramm 2025, doi:10.3389/fnume.2025.1641215); but a step multiplies only the counts' part,
+    and the prior's curvature is the smooth image's: in their form a strong prior jumps for ever between two images. A pass
+    in which the anchor is renewed, the first and then every second, goes through the data twice.
 
     Parameters
     ----------
     P, m, r, prior, beta, passes, subsets, theta
         As for `bsrem`.
     steps : sequence of (int, float)
-        From which update on, how large a step.
+        From which update on, how large a step; the first from 0.
 
     Returns
     -------
     iterator of theta
         (z, y, x) float32 after each update: of a pass has ``subsets``, and one more where the anchor is renewed.
     """
+    if not steps or steps[0][0] != 0:
+        raise ValueError(f"the steps are {steps}: give pairs of an update and a size, the first from update 0.")
     phi, theta, most = _start(P, m, r, prior, beta, subsets, passes, theta)
-    blur = PSF(prior.scanner, 5.0).inside_box(phi.box).forward
-    done = 0
+    floor, done = np.float32(1e-6) * phi.sensitivity.max(), 0
     for n in range(passes):
         if n <= 3:
-            smooth, bend = blur(theta), np.float32(1.5 * beta) * phi.prior.derivatives(theta)[1]
-            D = smooth / (phi.sensitivity + bend * smooth + np.float32(1e-6) * phi.sensitivity.max())
+            smooth = PSF(prior.scanner, 5.0).inside_box(phi.box).forward(theta)
+            bend = (
+                np.float32(2 * beta) * phi.prior.derivatives(smooth)[1] * smooth
+            )  # off the diagonal there is as much again
         if n % 2 == 0:
             slope = np.float32(beta / subsets) * phi.prior.derivatives(theta)[0]  # the same for all subsets
             anchor = [phi.data_gradient(theta, k) - slope for k in range(subsets)]
             total = sum(anchor)
         for k in ([None] if n % 2 == 0 else []) + list(range(subsets)):
             direction = total if k is None else subsets * (phi.gradient(theta, k) - anchor[k]) + total
-            size = [size for first, size in steps if first <= done][-1]
-            theta = phi.xp.maximum(theta + np.float32(size) * D * direction, 0)
+            size = np.float32([size for first, size in steps if first <= done][-1])
+            theta = phi.xp.maximum(theta + smooth / ((phi.sensitivity + floor) / size + bend) * direction, 0)
             done += 1
             yield phi.whole(_sound(phi, theta, most, size))
 

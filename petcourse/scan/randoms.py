@@ -9,7 +9,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from petcourse.hardware.device import require_array
-from petcourse.scan.normalisation import sum_over_pairs
+from petcourse.scan.pairs import sum_over_pairs, sum_over_partners
 
 WINDOW = 5.859e-9  # s, the mMR's: the whole of it, 2 tau
 
@@ -47,9 +47,8 @@ def singles(scanner, sinogram, total):
         )
     if not 0 < total < np.inf:
         raise ValueError(f"{total!r} singles per second were asked for: give a positive number, such as 8e6.")
-    per_pair = sinogram / np.maximum(scanner.multiplicity(), 1)[:, None, None]
-    r0, r1, plane = scanner.ring_pairs()
-    rates = _ends(scanner, lambda n: per_pair[plane[n]], r0, r1, "singles")
+    per_pair = sinogram / np.maximum(scanner.multiplicity(), 1).astype(np.float32)[:, None, None]
+    rates = sum_over_partners(scanner, per_pair, np.ones((scanner.rings, scanner.slots), np.float32))
     return (rates * (total / rates.sum())).astype(np.float32)
 
 
@@ -100,14 +99,13 @@ def measure_delayeds(scanner, rates, duration, window=WINDOW, seed=0):
     _require(scanner, rates, duration, window)
     rng, live, (c0, c1) = np.random.default_rng(seed), scanner.live(), scanner.bin_crystals()
     d, (r0, r1, plane) = np.zeros(scanner.sinogram_shape, np.int32), scanner.ring_pairs()
-    lines = rates * np.float32(np.sqrt(window * duration))
-
-    def counted(n):
-        drawn = rng.poisson(lines[r0[n]][c0] * lines[r1[n]][c1] * live)
-        d[plane[n]] += drawn
-        return drawn
-
-    return d, _ends(scanner, counted, r0, r1, "delayeds").astype(np.int64)
+    lines, fans = rates * np.float32(np.sqrt(window * duration)), np.zeros(rates.shape)
+    for a, b, p in zip(tqdm(r0, desc="delayeds", unit="ring pair", leave=False), r1, plane, strict=True):
+        drawn = rng.poisson(lines[a][c0] * lines[b][c1] * live)
+        d[p] += drawn
+        fans[a] += np.bincount(c0[live], drawn[live], scanner.slots)
+        fans[b] += np.bincount(c1[live], drawn[live], scanner.slots)
+    return d, fans.astype(np.int64)
 
 
 def estimate_singles(scanner, fans, duration, window=WINDOW, rounds=10):
@@ -141,17 +139,6 @@ def estimate_singles(scanner, fans, duration, window=WINDOW, rounds=10):
         others = near @ rates @ opposite
         rates = np.sqrt(rates * np.divide(wanted, others, out=np.zeros(fans.shape), where=others > 0))
     return rates.astype(np.float32)
-
-
-def _ends(scanner, values, r0, r1, what):
-    """For each crystal the sum of ``values(n)``, (angle, bin) of ring pair n, over all bins that end on it."""
-    live, (c0, c1) = scanner.live(), scanner.bin_crystals()
-    total = np.zeros((scanner.rings, scanner.slots))
-    for n in tqdm(range(len(r0)), desc=what, unit="ring pair", leave=False):
-        lines = values(n)[live]
-        total[r0[n]] += np.bincount(c0[live], lines, scanner.slots)
-        total[r1[n]] += np.bincount(c1[live], lines, scanner.slots)
-    return total
 
 
 def _require(scanner, rates, duration, window):

@@ -1,4 +1,4 @@
-"""The Siemens Biograph mMR as plain numbers: crystals, bins, rings and voxels.
+"""A scanner as plain numbers, the Siemens Biograph mMR's unless others are given: crystals, bins, rings and voxels.
 
 Nothing here computes a projection; these are the facts that a projection is computed from. Lengths are in mm.
 The numbers are those published with the mMR support of STIR (Thielemans 2012, doi:10.1088/0031-9155/57/4/867) and
@@ -11,7 +11,9 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-ANY_SIGN = "block_angle", "first_angle", "span", "max_ring_difference"  # the last two have limits of their own
+from petcourse.scan.segments import ring_pairs, segments
+
+ANY_SIGN = "block_angle", "first_angle", "gap", "span", "max_ring_difference"  # the last three have limits of their own
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,8 @@ class Scanner:
         Number of crystal rings and their distance [mm].
     radius : float
         Distance from the axis to a block's effective face: inner radius plus depth of interaction [mm].
-    blocks, block_crystals, block_width : int, int, float
-        Blocks in a ring, live crystals in a block, and a block's width [mm]. Each block is followed by one gap of
-        a crystal's size, so that a ring has ``blocks * (block_crystals + 1)`` slots.
+    blocks, block_crystals, block_width, gap : int, int, float, int
+        Blocks in a ring, live crystals in a block, a block's width [mm], and slots behind each that hold no crystal.
     block_angle, first_angle : float
         Angle from a block to the next, and of the centre of block 0 before the top [rad].
     bins : int
@@ -50,6 +51,7 @@ class Scanner:
     blocks: int = 56
     block_crystals: int = 8
     block_width: float = 32.09
+    gap: int = 1
     block_angle: float = 0.1122
     first_angle: float = 0.1122 / 2 + 0.001
     bins: int = 344
@@ -72,11 +74,19 @@ class Scanner:
                 f"{self.bins} bins with {slots} crystal slots in a ring do not make a sinogram: both must be even, and "
                 f"bins at most {slots - 2}; change bins, blocks or block_crystals."
             )
+        if self.gap < 0:
+            raise ValueError(
+                f"gap is {self.gap}: give the number of slots without a crystal behind each block, from 0."
+            )
         if self.span < 1 or self.span % 2 == 0:
             raise ValueError(f"span is {self.span}, but axial compression has an odd span: use 1, 3, ... or 11.")
         if not 0 <= self.max_ring_difference < self.rings:
             raise ValueError(
                 f"max_ring_difference is {self.max_ring_difference} with {self.rings} rings: give 0 to {self.rings - 1}."
+            )
+        if not self.live().any():
+            raise ValueError(
+                f"each of the {self.bins} bins ends in a gap of {self.gap} slots: give more bins or a smaller gap."
             )
 
     @classmethod
@@ -102,10 +112,39 @@ class Scanner:
         complete = 5 + 11 * ((rings - 6) // 11) if rings > 5 else rings - 1
         return replace(cls(), rings=rings, max_ring_difference=min(60, complete))
 
+    @classmethod
+    def hr_plus(cls, rings=32):
+        """The Siemens/CTI ECAT EXACT HR+: rings of 576 crystals, whose 72 flat blocks touch at an inner radius of 412 mm.
+
+        Numbers as in STIR (its scanner "ECAT 962"), with the usual compression: span 9 up to ring difference 22.
+
+        Parameters
+        ----------
+        rings : int
+            1 to 32: central ones.
+
+        Raises
+        ------
+        ValueError
+            If there are not so many.
+        """
+        if rings not in range(1, 33):
+            raise ValueError(f"the HR+ has 32 rings and {rings!r} were asked for: give a whole number from 1 to 32.")
+        return cls(
+            rings=rings, ring_pitch=4.85, radius=419.0, blocks=72, block_crystals=8, block_width=36.0, gap=0,
+            block_angle=2 * math.pi / 72, first_angle=math.pi / 72, bins=288, span=9, max_ring_difference=min(22, rings - 1),
+            columns=256, column_width=2.25, fov_radius=288.0,
+        )  # fmt: skip
+
+    @property
+    def block_slots(self):
+        """Crystal slots of a block and of the gap behind it: 9."""
+        return self.block_crystals + self.gap
+
     @property
     def slots(self):
         """Crystal slots in a ring, gaps included: 504."""
-        return self.blocks * (self.block_crystals + 1)
+        return self.blocks * self.block_slots
 
     @property
     def angles(self):
@@ -140,7 +179,7 @@ class Scanner:
         xy : (slots, 2) float64
             In mm, x to the right and y up, clockwise from the top. The slot behind each block's crystals is the gap.
         """
-        block, n = np.divmod(np.arange(self.slots), self.block_crystals + 1)
+        block, n = np.divmod(np.arange(self.slots), self.block_slots)
         phi = np.pi / 2 - self.first_angle - self.block_angle * block
         along = self.block_width / 2 - (n + 0.5) * self.block_width / self.block_crystals
         return np.stack(
@@ -162,30 +201,15 @@ class Scanner:
     def live(self):
         """Bins whose two crystals exist: (angles, bins) bool. The others end in a gap and never count."""
         c0, c1 = self.bin_crystals()
-        gap = self.block_crystals
-        return (c0 % (gap + 1) != gap) & (c1 % (gap + 1) != gap)
+        return (c0 % self.block_slots < self.block_crystals) & (c1 % self.block_slots < self.block_crystals)
 
     def segments(self):
         """Segments of ring differences in storage order 0, -1, +1, -2, +2, ..., as a list of `Segment`."""
-        half = self.span // 2
-        found, first = [], 0
-        for n in range((self.max_ring_difference + half) // self.span + 1):
-            lo, hi = n * self.span - half, min(n * self.span + half, self.max_ring_difference)
-            least = max(lo, -hi, 0)  # smallest |ring difference|, hence the first plane
-            for sign in (-1, 1) if n else (1,):
-                d = sorted((sign * lo, sign * hi)) if n else (-hi, hi)
-                found.append(Segment(d[0], d[1], (d[0] + d[1]) / 2, first, 2 * self.rings - 1 - 2 * least, least))
-                first += found[-1].planes
-        return found
+        return segments(self.rings, self.span, self.max_ring_difference)
 
     def ring_pairs(self):
         """The rings of ``c0`` and ``c1``, and the plane, of each pair of rings that is kept: three (pair,) int64."""
-        r0, r1 = np.divmod(np.arange(self.rings**2), self.rings)
-        plane = np.full(len(r0), -1)
-        for s in self.segments():
-            mine = (r0 - r1 >= s.lowest) & (r0 - r1 <= s.highest)
-            plane[mine] = s.first + (r0 + r1)[mine] - s.offset
-        return r0[plane >= 0], r1[plane >= 0], plane[plane >= 0]
+        return ring_pairs(self.rings, self.segments())
 
     def multiplicity(self):
         """Ring pairs merged into each plane: (planes,) int64; 4084 in all for the mMR, 0 in every second plane at span 1."""
@@ -194,27 +218,3 @@ class Scanner:
     def pairs(self):
         """Pairs of live crystals merged into each bin: (planes, angles, bins) uint8, 0 in the gaps."""
         return self.multiplicity().astype(np.uint8)[:, None, None] * self.live()
-
-
-@dataclass(frozen=True)
-class Segment:
-    """Planes that share a range of ring differences ``ring(c0) - ring(c1)``.
-
-    Attributes
-    ----------
-    lowest, highest : int
-        Range of ring differences, ends included.
-    mean : float
-        Mean ring difference: the one that a plane's ray takes.
-    first, planes : int
-        First plane of the segment in the sinogram, and the number of its planes.
-    offset : int
-        Image plane at which the LORs of the first plane cross the middle.
-    """
-
-    lowest: int
-    highest: int
-    mean: float
-    first: int
-    planes: int
-    offset: int

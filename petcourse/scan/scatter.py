@@ -9,44 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
-from scipy.special import erf
+from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 
 from petcourse.hardware.device import require_array
 from petcourse.hardware.machine import available_cores
+from petcourse.scan.compton import WINDOW
+from petcourse.scan.compton import table as compton_table
 from petcourse.scan.scatter_loops import add_pairs_of_detectors, integrate_lines, interpolate_planes
 
-ELECTRON = 511.0  # keV, of a photon before it is scattered
-WINDOW, RESOLUTION = (430.0, 610.0), 0.145  # keV, and FWHM at 511 keV as a part of it: the mMR's
 AROUND, ALONG = 72, 8  # detectors that are summed: around a ring, and rings
 SPACING, FINE = 20.0, 6.0  # mm: between points that scatter, and between samples of what lies on a line
-TABLE = 2048  # entries, over the cosine of the angle
-
-
-def energy(cosine):
-    """Energy [keV] of a photon of 511 keV that was scattered by an angle (Compton 1923)."""
-    return ELECTRON / (2 - cosine)
-
-
-def klein_nishina(cosine):
-    """Part of the scattered photons of 511 keV that leaves in a direction [1/sr]."""
-    p = 1 / (2 - cosine)
-    return p**2 * (p + 1 / p - (1 - cosine**2)) / 2 / (cross_section(ELECTRON))
-
-
-def cross_section(kev):
-    """Of an electron for photons of an energy, in units of its squared classical radius (Klein & Nishina 1929)."""
-    a = kev / ELECTRON
-    bracket = (1 + a) / a**2 * (2 * (1 + a) / (1 + 2 * a) - np.log(1 + 2 * a) / a)
-    return 2 * np.pi * (bracket + np.log(1 + 2 * a) / (2 * a) - (1 + 3 * a) / (1 + 2 * a) ** 2)
-
-
-def accepted(kev, window=WINDOW, resolution=RESOLUTION):
-    """Part of the photons of an energy that is measured inside the window, with a Gaussian resolution."""
-    low, high = window
-    if not 0 <= low < high:
-        raise ValueError(f"an energy window from {low:g} to {high:g} keV was given: give the lower level first.")
-    spread = np.sqrt(2) * resolution * np.sqrt(ELECTRON * kev) / 2.355
-    return (erf((high - kev) / spread) - erf((low - kev) / spread)) / 2
 
 
 def scatter(scanner, theta, mu, spacing=SPACING, window=WINDOW):
@@ -85,7 +57,7 @@ def scatter(scanner, theta, mu, spacing=SPACING, window=WINDOW):
         raise ValueError(f"mu reaches {float(mu.max()):g} and body tissue has 0 to 0.05 per mm: divide 1/cm by 10.")
     detectors, normals, heights = _detectors(scanner)
     points, strength = _points(scanner, mu, spacing)
-    table = _table(window)
+    table = compton_table(window)
     pairs = sum_over_points(scanner, theta, mu, points, strength, detectors, normals, table)
     s = np.zeros(scanner.sinogram_shape, np.float32)
     xy, (c0, c1) = scanner.crystals(), scanner.bin_crystals()
@@ -121,7 +93,7 @@ def sum_over_points(scanner, theta, mu, points, strength, detectors, normals, ta
     detectors, normals : (detector, 3) float64
         Their places and directions.
     table : (3, angle) float64
-        As `_table` makes it.
+        As `petcourse.scan.compton.table` makes it.
     """
     images, voxel = zip(*(coarse(image, scanner.voxel, FINE) for image in (theta, mu)), strict=True)
     lines = np.zeros((2, len(points), len(detectors)))
@@ -174,9 +146,42 @@ def _detectors(scanner):
     return places, np.tile(normals, (rings, 1)), heights
 
 
-def _table(window):
-    """By the cosine of the angle, -1 to 1: how likely, times how well accepted; and the cross section after it."""
-    cosine = np.linspace(-1, 1, TABLE)
-    kev = energy(cosine)
-    likely = klein_nishina(cosine) * accepted(kev, window) / accepted(ELECTRON, window)
-    return np.stack([likely, cross_section(kev) / cross_section(ELECTRON)])
+def tail_scale(s, m, r, factors, margin=5, smooth=4.0):
+    """What scatter is to be multiplied with in each plane, such that beside the body it is what was measured there.
+
+    Lines that pass the body see no trues: all that is left there without randoms is scatter. This stands in for what
+    was scattered twice, and for activity outside the scanner.
+
+    Parameters
+    ----------
+    s : (plane, angle, bin) float32
+        Scatter as it is counted: N is in it.
+    m : (plane, angle, bin)
+        Counts.
+    r : (plane, angle, bin) float32
+        Mean randoms.
+    factors : (plane, angle, bin) float32
+        Of attenuation: 1 where a line passes the body.
+    margin : int
+        Bins that are left out beside the body: its trues are blurred into them.
+    smooth : float
+        Standard deviation of the Gaussian weights with which neighbouring planes help [planes].
+
+    Returns
+    -------
+    scale : (plane,) float32
+
+    Raises
+    ------
+    ValueError
+        If no line passes the body, or nothing is scattered there.
+    """
+    beside = (minimum_filter1d(factors, 2 * margin + 1, axis=-1) > 0.99) & (s > 0)
+    counted = np.where(beside, m - r, 0).sum(axis=(1, 2), dtype=np.float64)
+    simulated = np.where(beside, s, 0).sum(axis=(1, 2), dtype=np.float64)
+    if not simulated.any():
+        raise ValueError(
+            f"{int(beside.sum())} bins pass the body and scatter in them is 0: widen X's field of view, or use s as it is."
+        )
+    counted, simulated = (gaussian_filter1d(sums, smooth, mode="nearest") for sums in (counted, simulated))
+    return np.maximum(counted / simulated, 0).astype(np.float32)

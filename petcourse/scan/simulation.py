@@ -9,7 +9,8 @@ from tqdm.auto import tqdm
 from petcourse.cache import cached, hash_of
 from petcourse.hardware.device import as_numpy, module_of, require_array, require_memory
 from petcourse.scan.attenuation import Attenuation, attenuation_factors, require_view
-from petcourse.scan.normalisation import Normalisation, efficiencies, sum_over_pairs
+from petcourse.scan.normalisation import Normalisation, efficiencies
+from petcourse.scan.pairs import sum_over_pairs
 from petcourse.scan.psf import PSF
 
 

@@ -15,6 +15,13 @@ from petcourse.scan.scanner import Scanner
 # Half-lives [s]: Table of Radionuclides, Bureau International des Poids et Mesures, Monographie 5
 # (http://www.lnhb.fr/nuclear-data/).
 HALF_LIFE = {"C-11": 20.361 * 60, "O-15": 2.041 * 60, "F-18": 1.8289 * 3600, "Ga-68": 67.83 * 60}
+# Positrons per decay: doi:10.2967/jnumed.121.263506.
+POSITRONS = {"C-11": 0.998, "O-15": 0.999, "F-18": 0.969, "Ga-68": 0.889}
+# Photon pairs that the mMR counts, for each decay of F-18 per mm of a voxel that a pair of crystals looks through:
+# 13.3 kcps/MBq along NEMA's line of 700 mm (Karlberg 2016, doi:10.1186/s40658-016-0142-7), over what X^T adds up along
+# the axis, 1.71e6 mm in voxels 2.03 mm deep.
+MMR = 13.3e-3 * 700 / (4.0625 / 2 * 1.71e6)  # 1/mm
+MOST = 1e15  # counts that 64 bits hold with room to spare
 
 
 def decay(isotope, duration):
@@ -38,6 +45,42 @@ def decay(isotope, duration):
         raise ValueError(f"a scan of {duration!r} s was given: give a positive number of seconds.")
     constant = math.log(2) / HALF_LIFE[isotope]
     return -math.expm1(-constant * duration) / (constant * duration)
+
+
+def expected_trues(P, theta, scanner, isotope, duration):
+    """Trues that an activity brings in a scan: what `measure` may be given as ``counts``.
+
+    Parameters
+    ----------
+    P : Operator
+        From image to trues, for example ``N @ A @ X @ H``.
+    theta : (z, y, x) float32
+        Activity when the scan begins [kBq/mL].
+    scanner : Scanner
+        Taken to count as many of the pairs that reach it as the mMR does.
+    isotope : str
+        Of HALF_LIFE.
+    duration : float
+        In s. Dead time is left out (see `petcourse.scan.normalisation`).
+
+    Returns
+    -------
+    counts : float
+
+    Raises
+    ------
+    ValueError
+        If isotope or duration are as `decay` refuses them, or the counts are 0, or over 1e15.
+    """
+    decays = math.prod(scanner.voxel) * duration * decay(isotope, duration)  # in a voxel of 1 kBq/mL, or 1 Bq/mm^3
+    seen = MMR * POSITRONS[isotope] / POSITRONS["F-18"]
+    counts = decays * seen * float((P @ theta).sum(dtype=np.float64))
+    if not 0 < counts <= MOST:
+        raise ValueError(
+            f"an image that reaches {float(theta.max()):g} kBq/mL would bring {counts:g} counts in {duration:g} s: "
+            f"give an activity, in kBq/mL, that brings more than 0 and at most {MOST:g}."
+        )
+    return counts
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import pytest
 import reference
 from scipy.optimize import minimize
 
-from petcourse import PSF, Attenuation, Kernel, Projector, Scanner, mlem
+from petcourse import PSF, Attenuation, Kernel, Projector, Scanner, course_trues, load_subject, measure, mlem
 from petcourse.reconstruction import em, ratio, regularised
 from petcourse.reconstruction.em import osem
-from petcourse.reconstruction.priors import STEPS, Quadratic, RelativeDifference
+from petcourse.reconstruction.priors import STEPS, Quadratic, RelativeDifference, even_resolution
 from petcourse.reconstruction.regularised import Posterior, bsrem, map_em, svrg
 
 SCANNER = reference.ring(14, 3, radius=60, rings=2, max_ring_difference=1, columns=10, column_width=6.0, bins=40)
@@ -127,6 +127,19 @@ def test_the_optimum_is_reached(name):
     assert box.value(found) == pytest.approx(values[1], rel=1e-5)
 
 
+def test_a_strong_prior_does_not_shake():
+    """The images at the end of passes with and without a new anchor come together, of a head and a prior that rules it."""
+    scanner = Scanner.mmr(rings=2)
+    subject, X2 = load_subject("embedded", scanner), Projector(scanner, 120, device="cpu")
+    scan = measure(subject, X2, counts=course_trues(scanner))
+    P = scan.A @ X2 @ PSF(scanner, 2.5)
+    *_, start = osem(P, scan.m, scan.r, 1, 14)
+    prior = RelativeDifference(scanner, even_resolution(P, scan.m, scan.r, start), eps=float(start.max()) / 1000)
+    images = svrg(P, scan.m, scan.r, prior, 16 / 700, 8, 28, start)
+    ends = [image for n, image in enumerate(images) if n % 57 in (28, 56)]
+    assert np.linalg.norm(ends[-2] - ends[-1]) < 5e-3 * np.linalg.norm(ends[-1])
+
+
 # Bad input: one sentence each, and never a picture
 
 
@@ -180,6 +193,11 @@ def test_below_the_largest_weight_float32_is_enough():
 def test_impossible_starts(method, theta, message):
     with pytest.raises(ValueError, match=message):
         next(MAP[method](theta=theta))
+
+
+def test_steps_that_begin_too_late():
+    with pytest.raises(ValueError, match="steps are .*the first from update 0"):
+        next(MAP["svrg"](steps=((5, 1.0),)))
 
 
 @pytest.mark.parametrize(("method", "steps"), [

@@ -9,7 +9,8 @@ import pytest
 import reference
 
 from petcourse import PSF, Attenuation, Projector, Scanner
-from petcourse.scan.normalisation import Components, Normalisation, efficiencies, sum_over_pairs
+from petcourse.scan.normalisation import Components, Normalisation, efficiencies, estimate_crystals
+from petcourse.scan.pairs import sum_over_pairs, sum_over_partners
 
 SCANNER = reference.SMALL
 RNG = np.random.default_rng(0)
@@ -19,7 +20,7 @@ def ones(scanner):
     shapes = (
         (scanner.rings, scanner.slots),
         (2 * scanner.rings - 1, scanner.bins),
-        (scanner.bins, scanner.block_crystals + 1),
+        (scanner.bins, scanner.block_slots),
     )
     return Components(*(np.ones(shape, np.float32) for shape in (*shapes, scanner.sinogram_shape[:1])))
 
@@ -59,7 +60,7 @@ def test_pair_by_pair(scanner):
                             float(components.crystals[r0, c0[angle, bin_]]) * components.crystals[r1, c1[angle, bin_]]
                         )
                         value *= float(components.geometric[r0 + r1, bin_]) / components.axial[plane]
-                        value *= components.interference[bin_, angle % (scanner.block_crystals + 1)]
+                        value *= components.interference[bin_, angle % scanner.block_slots]
                         wanted[plane, angle, bin_] += value / scanner.multiplicity()[plane]
         np.testing.assert_allclose(factors[:, angle, bin_], wanted[:, angle, bin_], rtol=1e-5)
     assert not factors[:, ~live].any()
@@ -97,6 +98,47 @@ def test_inside_the_projector():
     P = N @ A @ X @ H
     np.testing.assert_array_equal(P.subset(1, 4) @ theta, (P @ theta)[:, 1::4])
     assert P.box == (X @ H).box and P.name == "N @ A @ X @ the PSF H"
+
+
+def test_sum_over_partners():
+    """One pair of crystals at a time, both ends of it."""
+    scanner, values = SCANNER, reference.random((SCANNER.rings, SCANNER.slots))
+    sinogram, (c0, c1) = reference.random(scanner.sinogram_shape), scanner.bin_crystals()
+    wanted = np.zeros(values.shape)
+    for a, b in np.argwhere(scanner.live()):
+        for r0, r1, plane in zip(*scanner.ring_pairs(), strict=True):
+            wanted[r0, c0[a, b]] += sinogram[plane, a, b] * values[r1, c1[a, b]]
+            wanted[r1, c1[a, b]] += sinogram[plane, a, b] * values[r0, c0[a, b]]
+    np.testing.assert_allclose(sum_over_partners(scanner, sinogram, values), wanted, rtol=1e-5)
+
+
+CYLINDER = 50 * Projector(SCANNER) @ np.ones(SCANNER.image_shape, np.float32)
+CRYSTALS = np.exp(0.1 * RNG.standard_normal((SCANNER.rings, SCANNER.slots))).astype(np.float32)
+CRYSTALS[2, 9] = 0
+BEHIND = np.arange(SCANNER.slots) % SCANNER.block_slots >= SCANNER.block_crystals
+
+
+def measured(expected):
+    return expected * efficiencies(SCANNER, replace(ones(SCANNER), crystals=CRYSTALS))
+
+
+def test_crystals_from_a_scan():
+    """Without noise they are found again, but for their mean; the dead one too, and nothing stands in the gaps."""
+    found = estimate_crystals(SCANNER, measured(CYLINDER), CYLINDER, rounds=60)
+    assert not found[:, BEHIND].any() and found[2, 9] < 0.01
+    wanted = np.where(BEHIND, 0, CRYSTALS)
+    np.testing.assert_allclose(found / found.sum(), wanted / wanted.sum(), rtol=2e-3, atol=2e-5)
+
+
+def test_crystals_from_counts():
+    """With noise and randoms as well as the counts allow: a crystal with n of them is off by 1 / sqrt(n)."""
+    trues, r = measured(CYLINDER), np.float32(20) * SCANNER.pairs()
+    m = np.random.default_rng(4).poisson(trues + r)
+    found = estimate_crystals(SCANNER, m, CYLINDER, r)
+    there = (CRYSTALS > 0) & ~BEHIND  # a dead one, too, is given a little
+    ratio = found[there] / CRYSTALS[there]
+    counts = 2 * trues.sum(dtype=float) / there.sum()
+    assert (ratio / ratio.mean()).std() < 2 / np.sqrt(counts) < 0.1 * CRYSTALS.std()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from petcourse.scan.randoms import WINDOW, estimate_singles, mean_randoms, measu
 
 SCANNER = reference.SMALL
 SHAPE = SCANNER.rings, SCANNER.slots
-GAP = np.arange(SCANNER.slots) % (SCANNER.block_crystals + 1) == SCANNER.block_crystals
+GAP = np.arange(SCANNER.slots) % SCANNER.block_slots >= SCANNER.block_crystals
 RATES = ((1e4 + 2e4 * np.random.default_rng(0).random(SHAPE)) * ~GAP).astype(np.float32)
 
 

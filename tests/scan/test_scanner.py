@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from reference import scanners
+from reference import ring, scanners
 
 from petcourse import Scanner
 
@@ -117,6 +117,31 @@ def test_multiplicity():
         np.testing.assert_array_equal(segment, segment[::-1])
 
 
+def test_hr_plus():
+    """Published numbers: 18 432 crystals, 239 planes, 63 image planes; and no dead bin, for its blocks touch."""
+    scanner = Scanner.hr_plus()
+    assert scanner.rings * scanner.slots == 18432
+    assert scanner.sinogram_shape == (239, 288, 288)
+    assert scanner.image_shape[0] == 63 and scanner.voxel[0] == pytest.approx(2.425)
+    assert scanner.live().all()
+    assert 419 * np.sin(np.pi / 576) == pytest.approx(2.25, rel=0.02)  # distance of bins at the centre
+    neighbours = np.linalg.norm(np.diff(scanner.crystals(), axis=0), axis=1)
+    assert np.ptp(neighbours) < 0.8 and neighbours.min() == pytest.approx(4.5)  # gaps between blocks as thin as that
+    assert Scanner.hr_plus(12).max_ring_difference == 11
+    with pytest.raises(ValueError, match="HR. has 32 rings and 33"):
+        Scanner.hr_plus(33)
+
+
+@pytest.mark.parametrize("gap", [0, 1, 2])
+def test_gaps(gap):
+    """A bin is dead if one of its crystals stands behind a block's last."""
+    scanner = ring(10, 3, gap=gap, rings=1, max_ring_difference=0, bins=20)
+    (c0, c1), slots = scanner.bin_crystals(), 3 + gap
+    for place in np.ndindex(c0.shape):
+        assert scanner.live()[place] == (c0[place] % slots < 3 and c1[place] % slots < 3)
+    assert scanner.slots == 10 * slots
+
+
 @settings(max_examples=50, deadline=None)
 @given(scanners())
 def test_every_ring_pair_has_its_plane(scanner):
@@ -169,6 +194,12 @@ def test_shorter_mmr(rings, largest):
         ({"span": 4}, "span is 4.*odd.*11"),
         ({"span": -1}, "span is -1.*odd"),
         ({"max_ring_difference": 64}, "max_ring_difference is 64 with 64 rings.*0 to 63"),
+        ({"gap": -1}, "gap is -1.*from 0"),
+        ({"gap": 0.5}, "gap is 0.5.*whole"),
+        (
+            {"block_crystals": 1, "gap": 7, "blocks": 57, "bins": 2},
+            "each of the 2 bins ends in a gap of 7 slots.*smaller gap",
+        ),
         ({"max_ring_difference": -1}, "max_ring_difference is -1.*0 to 63"),
     ],
 )

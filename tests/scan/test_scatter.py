@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from petcourse import Scanner, load_subject
+from petcourse import Projector, Scanner, attenuation_factors, load_subject
 from petcourse.scan import scatter as module
-from petcourse.scan.scatter import WINDOW, accepted, cross_section, energy, klein_nishina, scatter, sum_over_points
+from petcourse.scan.compton import WINDOW, accepted, cross_section, energy, klein_nishina, table
+from petcourse.scan.scatter import scatter, sum_over_points, tail_scale
 
 
 def test_physics_of_one_scattering():
@@ -61,9 +62,8 @@ def test_point_in_a_sphere():
     normals = np.stack([0 * angle, np.sin(angle), np.cos(angle)], axis=1)
     scanner = SimpleNamespace(voxel=(size,) * 3)
     strength = np.full(len(points), mu * (size / 2) ** 3)
-    table = module._table(WINDOW)
     pairs = sum_over_points(
-        scanner, theta, (mu / 8 * water).astype(np.float32), points, strength, ring * normals, normals, table
+        scanner, theta, (mu / 8 * water).astype(np.float32), points, strength, ring * normals, normals, table(WINDOW)
     )
     np.testing.assert_allclose(pairs[0, 1:], wanted, rtol=0.02)
     np.testing.assert_array_equal(pairs, pairs.T)
@@ -109,6 +109,24 @@ def test_a_finer_grid(monkeypatch, head):
     fine = scatter(scanner, pet, mu, spacing=10)
     assert np.linalg.norm(fine - s) < 0.05 * np.linalg.norm(fine)
     assert s.sum(dtype=float) == pytest.approx(fine.sum(dtype=float), rel=0.05)
+
+
+def test_tails(head):
+    """Twice the scatter is found in what is counted beside the body, whatever is inside it."""
+    scanner, _, mu, s = head
+    factors = attenuation_factors(Projector(scanner, 150), mu)
+    r = np.float32(0.1) * scanner.pairs()
+    m = np.random.default_rng(0).poisson(2 * 20 * s + r) + np.where(factors < 0.99, 1000, 0)
+    scale = tail_scale(20 * s, m, r, factors)
+    assert scale.shape == s.shape[:1] and scale.dtype == np.float32
+    np.testing.assert_allclose(scale, 2, atol=0.2)
+    assert scale.mean() == pytest.approx(2, abs=0.02)
+
+
+def test_no_tails(head):
+    _, _, _, s = head
+    with pytest.raises(ValueError, match="0 bins pass the body and scatter in them is 0"):
+        tail_scale(s, s, 0 * s, 0 * s)
 
 
 IMAGE = np.zeros(Scanner.mmr(rings=1).image_shape, np.float32)

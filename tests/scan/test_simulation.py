@@ -7,7 +7,8 @@ import pytest
 import reference
 
 from petcourse import PSF, Attenuation, Projector, Scanner, attenuation_factors, load_subject, measure, simulate
-from petcourse.scan.normalisation import Components, sum_over_pairs
+from petcourse.scan.normalisation import Components
+from petcourse.scan.pairs import sum_over_pairs
 from petcourse.scan.simulation import share_randoms
 
 SCANNER = reference.ring(blocks=12)

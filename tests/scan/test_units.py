@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import reference
 from scipy.integrate import quad
 
-from petcourse import Scanner
-from petcourse.scan.units import HALF_LIFE, Calibration, decay, suv
+from petcourse import Projector, Scanner
+from petcourse.scan.units import HALF_LIFE, MMR, Calibration, decay, expected_trues, suv
 
 SCANNER = Scanner.mmr(rings=2)
 IMAGE = np.full((3, 4, 4), 30, np.float32)
@@ -38,6 +39,29 @@ def test_suv():
     np.testing.assert_allclose(suv(np.full(3, 370e3 / 70e3, np.float32), 370, 70), 1, rtol=1e-6)
 
 
+def test_expected_trues():
+    """A voxel of 1 kBq/mL, seen from everywhere: its decays in a minute, times what the bins' sensitivity to it adds up to."""
+    X = Projector(reference.SMALL)
+    theta = np.zeros(X.dims, np.float32)
+    theta[4, 10, 9] = 1
+    seen = float((X.T @ np.ones(X.dimsd, np.float32))[4, 10, 9])
+    decays = np.prod(reference.SMALL.voxel) * 60 * decay("F-18", 60)  # mm^3 Bq/mm^3 s
+    assert expected_trues(X, theta, reference.SMALL, "F-18", 60) == pytest.approx(MMR * seen * decays, rel=1e-5)
+    ratio = expected_trues(X, theta, reference.SMALL, "Ga-68", 1) / expected_trues(X, theta, reference.SMALL, "F-18", 1)
+    assert ratio == pytest.approx(0.889 / 0.969, rel=1e-3)  # fewer positrons
+
+
+@pytest.mark.slow
+def test_the_mmrs_sensitivity():
+    """MMR rests on what X^T adds up near the axis, over all planes; at the centre some 7 % of all decays are counted."""
+    X = Projector(Scanner.mmr(), radius=20, device="cpu")
+    seen = (X.T @ np.ones(X.dimsd, np.float32))[:, 166:178, 166:178].mean(axis=(1, 2), dtype=float)
+    assert seen.sum() == pytest.approx(1.71e6, rel=0.01)
+    assert 0.06 < MMR * seen[63] < 0.08
+
+
+BRIGHT = Projector(reference.SMALL)
+THETA = np.ones(BRIGHT.dims, np.float32)
 CALIBRATION = Calibration(SCANNER, "F-18", 1.0)
 
 
@@ -51,6 +75,12 @@ CALIBRATION = Calibration(SCANNER, "F-18", 1.0)
         (lambda: Calibration.of(SCANNER, "F-18", IMAGE, ~WHERE, 20, 600), "with 0 voxels"),
         (lambda: Calibration.of(SCANNER, "F-18", IMAGE, WHERE, 0, 600), "0 kBq/mL"),
         (lambda: Calibration.of(SCANNER, "F-18", 0 * IMAGE, WHERE, 20, 600), "mean of 0"),
+        (
+            lambda: expected_trues(BRIGHT, 1e30 * THETA, reference.SMALL, "F-18", 60),
+            "reaches 1e.30 kBq/mL.*at most 1e.15",
+        ),
+        (lambda: expected_trues(BRIGHT, 0 * THETA, reference.SMALL, "F-18", 60), "bring 0 counts in 60 s"),
+        (lambda: expected_trues(BRIGHT, THETA, reference.SMALL, "F-18", 0), "scan of 0 s"),
         (lambda: suv(IMAGE, 0, 70), "0 MBq"),
         (lambda: suv(IMAGE, 370, 70000), "weight in kg"),
     ],

@@ -156,7 +156,8 @@ def difference(found, wanted):
 def scanners(draw):
     """Small random scanners, each with a field of view that fits it."""
     blocks = draw(st.integers(4, 9))
-    crystals = draw(st.integers(1, 4).filter(lambda n: blocks * (n + 1) % 2 == 0))
+    gap = draw(st.integers(0, 2))
+    crystals = draw(st.integers(1, 4).filter(lambda n: blocks * (n + gap) % 2 == 0 and blocks * (n + gap) >= 6))
     rings = draw(st.integers(1, 7))
     columns, width = draw(st.integers(4, 20)), draw(st.floats(2.5, 8))
     limit = min(39.9, columns * width / 2)
@@ -167,7 +168,8 @@ def scanners(draw):
         ring_pitch=draw(st.floats(2, 6)),
         max_ring_difference=draw(st.integers(0, rings - 1)),
         span=draw(st.sampled_from([1, 3, 5, 11])),
-        bins=2 * draw(st.integers(1, blocks * (crystals + 1) // 2 - 1)),
+        gap=gap,
+        bins=2 * draw(st.integers((gap + 1) // 2 + 1, blocks * (crystals + gap) // 2 - 1)),
         columns=columns,
         column_width=width,
         first_angle=draw(st.floats(0.01, 0.5)),  # at 0 some LORs are exactly diagonal: two equally right walks
