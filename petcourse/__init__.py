@@ -33,6 +33,7 @@ _MODULE_OF = {
     "svrg": "reconstruction.regularised",
     "reconstruct": "reconstruction.protocol",
     "as_slices": "learning.cases",
+    "OperatorLayer": "learning.layer",
     "volshow": "viewer.volumes",
     "show": "viewer.figure",
     "sinoshow": "viewer.sinogram",

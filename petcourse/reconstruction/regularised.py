@@ -188,9 +188,7 @@ def svrg(P, m, r, prior, beta, passes, subsets=28, theta=None, steps=((0, 3.0), 
     for n in range(passes):
         if n <= 3:
             smooth = PSF(prior.scanner, 5.0).inside_box(phi.box).forward(theta)
-            bend = (
-                np.float32(2 * beta) * phi.prior.derivatives(smooth)[1] * smooth
-            )  # off the diagonal there is as much again
+            bend = np.float32(2 * beta) * phi.prior.derivatives(smooth)[1] * smooth  # 2: diagonal and the rest
         if n % 2 == 0:
             slope = np.float32(beta / subsets) * phi.prior.derivatives(theta)[0]  # the same for all subsets
             anchor = [phi.data_gradient(theta, k) - slope for k in range(subsets)]
