@@ -9,8 +9,8 @@ wrong at a time. The coil (a shell of plastic) and the table are drawn here and 
 
 import argparse
 import datetime
-from collections import deque
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import matplotlib as mpl
@@ -18,6 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from benchmarks.projectors import machine, timed
+from benchmarks.reconstruction import last
 from petcourse import (
     PSF,
     Attenuation,
@@ -86,7 +87,7 @@ def models(scanner, subject, X, H):
         scan,
     )
     noisy = np.maximum(delayeds, np.float32(0.01) * live)  # no bin may expect nothing where something is counted
-    yield "r: the delayeds themselves", m, N @ A, noisy + s, scan
+    yield "r: raw delayeds", m, N @ A, noisy + s, scan
     yield "no N", m, even @ A, r + s, scan
     yield "no s", m, N @ A, r, scan
     yield "r 10 % too low", m, N @ A, np.float32(0.9) * r + s, scan
@@ -102,9 +103,8 @@ def speed(scan, scanner, subject, X, H):
     takes = [np.median(seconds)]
     for factors, background in ((scan.A, scan.r), (scan.N @ scan.A, scan.background)):
         updates = osem(factors @ X @ H, scan.m, background, PASSES, SUBSETS)
-        for _ in range(SUBSETS):  # the first pass fills memory that later ones take over
-            next(updates)
-        seconds, _ = timed(lambda: [next(updates) for _ in range(SUBSETS)][-1], PASSES - 1)  # noqa: B023
+        last(islice(updates, SUBSETS))  # the first pass fills memory that later ones take over
+        seconds, _ = timed(lambda: last(islice(updates, SUBSETS)), PASSES - 1)  # noqa: B023
         takes.append(np.median(seconds))
     return takes
 
@@ -116,7 +116,7 @@ def study(scanner):
     places = {"grey matter": subject.labels == 2, "white matter": subject.labels == 3, "hot lesions": hot}
     places["head"], best, rows, planes = subject.labels > 0, None, [], {}
     for name, m, factors, background, scan in models(scanner, subject, X, H):
-        image = deque(osem(factors @ X @ H, m, background, PASSES, SUBSETS), maxlen=1).pop()
+        image = last(osem(factors @ X @ H, m, background, PASSES, SUBSETS))
         best = image if best is None else best
         means = [image[where].mean(dtype=float) / best[where].mean(dtype=float) - 1 for where in places.values()]
         off = np.sqrt(np.mean((image - best)[places["head"]] ** 2)) / best[places["head"]].mean()

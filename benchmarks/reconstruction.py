@@ -11,6 +11,7 @@ import argparse
 import datetime
 import time
 from collections import deque
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -36,9 +37,8 @@ def speed(P, m, r, subsets):
     iteration, _ = timed(lambda: next(steps), 5)
     updates = osem(P, m, r, 6, subsets)
     first, _ = timed(lambda: next(updates), 1)
-    for _ in range(subsets - 1):
-        next(updates)
-    one_pass, _ = timed(lambda: [next(updates) for _ in range(subsets)][-1], 4)
+    last(islice(updates, subsets - 1))
+    one_pass, _ = timed(lambda: last(islice(updates, subsets)), 4)
     yield "MLEM iteration", said(iteration), 1.0
     yield f"OSEM, one pass of {subsets} subsets", said(one_pass), np.median(one_pass) / np.median(iteration)
     yield "OSEM, all sensitivities and the first update", said(first), first[0] / np.median(iteration)

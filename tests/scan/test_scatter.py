@@ -129,6 +129,15 @@ def test_no_tails(head):
         tail_scale(s, s, 0 * s, 0 * s)
 
 
+@pytest.mark.slow
+def test_finer_points_in_a_whole_head():
+    scanner = Scanner.mmr()
+    subject = load_subject("embedded", scanner)
+    s, fine = (scatter(scanner, subject.pet, subject.mu, spacing=spacing) for spacing in (20, 10))
+    assert np.linalg.norm(fine - s) < 0.05 * np.linalg.norm(fine)
+    assert s.sum(dtype=float) == pytest.approx(fine.sum(dtype=float), rel=0.05)
+
+
 IMAGE = np.zeros(Scanner.mmr(rings=1).image_shape, np.float32)
 
 

@@ -1,0 +1,127 @@
+"""A network with the projector inside: a few iterations of MAP-EM whose prior is a small network, trained end to end.
+
+After FBSEM (Mehranian & Reader 2021, doi:10.1109/TRPMS.2020.3004408), which stops gradients at the projector; here they pass
+through it. It is trained on slices, each as a ring would see it, and may then be applied to the planes of any scan.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from petcourse.hardware.device import module_of
+from petcourse.learning.backend import load_keras
+from petcourse.learning.layer import OperatorLayer
+from petcourse.scan.operator import Operator
+from petcourse.scan.scanner import Scanner
+
+keras = load_keras()
+ops = keras.ops
+
+
+def slice_scanner(slices):
+    """The mMR's rings a metre apart, each with itself only: every second plane of its images is a slice of its own."""
+    return replace(Scanner.mmr(), rings=slices, ring_pitch=1000.0, span=1, max_ring_difference=0)
+
+
+class EverySecond(Operator):
+    """From slices (slice, ., .) to planes of which every second one is a slice, and the others are 0.
+
+    Parameters
+    ----------
+    slices, rest : int, (int, int)
+        How many, and of what shape.
+    """
+
+    xp = None
+
+    def __init__(self, slices, rest):
+        super().__init__((slices, *rest), (2 * slices - 1, *rest), "slices")
+
+    def forward(self, x):
+        planes = module_of(x).zeros(self.dimsd, np.float32)
+        planes[::2] = x
+        return planes
+
+    def back(self, y):
+        return y[::2].copy()
+
+
+def of_slices(X, H):
+    """``X @ H`` of a `slice_scanner`, from (slice, y, x) inside the box that X sees to (slice, angle, bin)."""
+    box, (planes, angles, bins) = (X @ H).box, X.dimsd
+    slices, size = (planes + 1) // 2, box.stop - box.start
+    return (
+        EverySecond(slices, (angles, bins)).T
+        @ X.inside_box(box)
+        @ H.inside_box(box)
+        @ EverySecond(slices, (size, size))
+    )
+
+
+def fuse(em, u, gamma):
+    """The x >= 0 with ``gamma x**2 + (1 - gamma u) x - em = 0``: between EM's image and the cleaned one u."""
+    b = 1 - gamma * u
+    q = ops.sqrt(b * b + 4 * gamma * em + 1e-12)
+    return ops.where(b >= 0, 2 * em / ops.maximum(b + q, 1e-6), (q - b) / (2 * gamma))
+
+
+class Fusion(keras.layers.Layer):
+    """`fuse` with a weight gamma that is learned, and stays positive."""
+
+    def build(self, shapes):
+        """Start with a weight of a half."""
+        self.raw = self.add_weight(shape=(), initializer=keras.initializers.Constant(-0.43), name="raw")
+
+    def call(self, images):
+        """One image from two."""
+        return fuse(*images, ops.softplus(self.raw))
+
+
+def prior_network(mr=False, filters=16):
+    """The prior: relu(theta + CNN(theta, T1)), on (slice, y, x, channel): two hidden layers of 3 x 3 filters."""
+    image = keras.Input((None, None, 1 + mr))
+    hidden = keras.layers.Conv2D(filters, 3, padding="same", activation="relu")(image)
+    hidden = keras.layers.Conv2D(filters, 3, padding="same", activation="relu")(hidden)
+    change = keras.layers.Conv2D(1, 3, padding="same", kernel_initializer="zeros")(hidden)
+    return keras.Model(image, ops.relu(image[..., :1] + change), name="prior")
+
+
+def unrolled(P, iterations=6, mr=False, filters=16, detached=False, seed=0):
+    """Build the network.
+
+    Parameters
+    ----------
+    P : Operator
+        From slices to trues without attenuation, as `of_slices` gives it.
+    iterations, filters : int
+    mr : bool
+        Whether it sees T1.
+    detached : bool
+        Stop gradients at EM, as FBSEM does.
+    seed : int
+        Of the first weights.
+
+    Returns
+    -------
+    keras.Model
+        Of a dict of ``theta``, a first image, ``unit``, what its values are multiplied with, ``m``, ``r``, ``A`` and perhaps
+        ``t1``, each with an axis of scans before it; to images in that unit; compiled with Adam and the mean squared error.
+    """
+    keras.utils.set_random_seed(seed)
+    image, bins = (keras.Input(P.dims, name="theta"), [keras.Input(P.dimsd, name=name) for name in ("m", "r", "A")])
+    unit, (m, r, A) = keras.Input((1, 1, 1), name="unit"), bins
+    t1 = [keras.Input(P.dims, name="t1")] if mr else []
+    project, back, prior = OperatorLayer(P, name="project"), OperatorLayer(P.T, name="back"), prior_network(mr, filters)
+    theta, fusion, rows = image, Fusion(name="fusion"), (-1, *P.dims[1:])
+    sensitivity = back(A)
+    for _ in range(iterations):
+        y = A * project(theta * unit) + r
+        ratio = ops.where(y > 0, m / ops.maximum(y, 1e-9), 0.0)
+        em = theta * back(A * ratio) / ops.maximum(sensitivity, 1e-9)
+        em = ops.stop_gradient(em) if detached else em
+        u = prior(ops.stack([ops.reshape(x, rows) for x in (theta, *t1)], axis=-1))
+        theta = fusion([em, ops.reshape(u, (-1, *P.dims))])
+    inputs = {x.name: x for x in (image, unit, *bins, *t1)}
+    model = keras.Model(inputs, theta, name="unrolled")
+    model.compile(keras.optimizers.Adam(1e-3), loss="mse", jit_compile=False)
+    return model
