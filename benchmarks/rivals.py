@@ -50,13 +50,7 @@ class TheirProjector(Operator):
         _, y, x = scanner.axes()
         self.mask = np.hypot(y[:, None], x) <= X.radius
         self.crystals, self.ends, self.live = scanner.crystals(), scanner.bin_crystals(), scanner.live()
-        self.heights = [
-            np.concatenate([
-                (s.offset + np.arange(s.planes) - (scanner.rings - 1) + sign * s.mean) * scanner.ring_pitch / 2
-                for s in scanner.segments()
-            ])
-            for sign in (1, -1)
-        ]  # fmt: skip
+        self.heights = np.hstack([s.ends(scanner.rings, scanner.ring_pitch) for s in scanner.segments()])
         # Their axes are x, y and z with z fastest; y grows with the row.
         self.origin = np.array([x[0], -y[0], -(scanner.rings - 1) * scanner.ring_pitch / 2], np.float32)
         self.voxel = np.array(scanner.voxel[::-1], np.float32)

@@ -62,13 +62,7 @@ def scatter(scanner, theta, mu, spacing=SPACING, window=WINDOW):
     s = np.zeros(scanner.sinogram_shape, np.float32)
     xy, (c0, c1) = scanner.crystals(), scanner.bin_crystals()
     place = (np.arctan2(xy[:, 1], xy[:, 0]) / (2 * np.pi) * AROUND - 0.5) % AROUND  # of each crystal, in detectors
-    z0, z1 = (
-        np.concatenate([
-            (t.offset + np.arange(t.planes) - (scanner.rings - 1) + sign * t.mean) * scanner.ring_pitch / 2
-            for t in scanner.segments()
-        ])
-        for sign in (1, -1)
-    )  # fmt: skip
+    z0, z1 = np.hstack([t.ends(scanner.rings, scanner.ring_pitch) for t in scanner.segments()])
     at = [np.clip((z - heights[0]) / max(heights[-1] - heights[0], 1e-9), 0, 1) * (len(heights) - 1) for z in (z0, z1)]
     weight = scanner.multiplicity().astype(np.float32)
     live = scanner.live()

@@ -28,6 +28,11 @@ class Segment:
     planes: int
     offset: int
 
+    def ends(self, rings, ring_pitch):
+        """Heights of the two ends of each plane's ray [mm], from the scanner's centre: (2, plane) float64."""
+        middle = (self.offset + np.arange(self.planes) - (rings - 1)) * ring_pitch / 2
+        return np.stack([middle + self.mean * ring_pitch / 2, middle - self.mean * ring_pitch / 2])
+
 
 def segments(rings, span, max_ring_difference):
     """Segments of ring differences in storage order 0, -1, +1, -2, +2, ..., as a list of `Segment`.

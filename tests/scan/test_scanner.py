@@ -158,6 +158,17 @@ def test_every_ring_pair_has_its_plane(scanner):
     np.testing.assert_array_equal(scanner.multiplicity(), count)
 
 
+def test_ends_of_a_planes_ray():
+    """Without compression they are the heights of its two rings; with it, those of the mean ring difference."""
+    scanner = ring(span=1, rings=5, max_ring_difference=4)
+    z = (np.arange(5) - 2) * scanner.ring_pitch
+    ends = np.hstack([s.ends(5, scanner.ring_pitch) for s in scanner.segments()])
+    for r0, r1, plane in zip(*scanner.ring_pairs(), strict=True):
+        np.testing.assert_allclose(ends[:, plane], [z[r0], z[r1]])
+    ends = MMR.segments()[1].ends(64, MMR.ring_pitch)
+    np.testing.assert_allclose(ends[0] - ends[1], -11 * MMR.ring_pitch)
+
+
 @settings(max_examples=50, deadline=None)
 @given(scanners())
 def test_each_crystal_pair_once(scanner):
