@@ -9,8 +9,7 @@ from tqdm.auto import tqdm
 
 from petcourse.hardware.device import as_numpy
 from petcourse.learning.backend import load_keras
-from petcourse.reconstruction.priors import Quadratic
-from petcourse.reconstruction.regularised import Posterior, surrogate_root
+from petcourse.learning.step import Scanned
 
 keras = load_keras()
 PATCH, BATCH = (16, 48, 48), 4  # what a cleaner learns from at a time
@@ -53,63 +52,42 @@ def cleaner(filters=78, seed=0):
     return model
 
 
-class Scanned:
-    """What BCD-Net knows of a scan: how EM answers an image, inside the box that P sees, and the unit of its images.
-
-    Parameters
-    ----------
-    P, m, r
-        As for `mlem`.
-    scanner : Scanner
-    theta : (z, y, x) float32
-        Where to start, such as an image of OSEM. Its mean where it is above half of its mean is the unit.
-    weight : float
-        Of the cleaner beside the counts, whatever the units: beta is that, times sensitivity over activity.
-    """
-
-    def __init__(self, P, m, r, scanner, theta, weight=1.0):
-        self.phi = Posterior(P, m, r, Quadratic(scanner), 0.0)
-        self.seen = self.phi.sensitivity > 0
-        self.theta = self.phi.cut(theta) * self.seen
-        self.unit = np.float32(self.theta[self.theta > self.theta.mean() / 2].mean())
-        typical = float(self.phi.sensitivity[self.seen].mean())
-        self.beta = np.float32(weight * typical / self.unit)
-
-    def clean(self, model):
-        """u: the image as a cleaner makes it."""
-        image = as_numpy(self.theta / self.unit)[None, ..., None]
-        return self.phi.xp.asarray(keras.ops.convert_to_numpy(model(image))[0, ..., 0]) * self.unit
-
-    def step(self, u):
-        """The image of largest ``L - beta |theta - u|^2``, as one step of EM finds it."""
-        em = self.theta * (
-            1 + self.phi.data_gradient(self.theta, 0) / self.phi.xp.where(self.seen, self.phi.sensitivity, 1)
-        )
-        self.theta = surrogate_root(em, self.phi.sensitivity, u, 2 * self.beta) * self.seen
+def clean(model, scan):
+    """u: a scan's image as a cleaner makes it."""
+    image = as_numpy(scan.theta / scan.unit)[None, ..., None]
+    return scan.xp.asarray(keras.ops.convert_to_numpy(model(image))[0, ..., 0]) * scan.unit
 
 
-def bcd_net(P, m, r, scanner, theta, cleaners, weight=1.0):
+def layer(model, scan, weight):
+    """One layer: clean, and a step of EM that is drawn to the clean image, ``beta |theta - u|^2`` with beta free of units."""
+    typical = scan.sensitivity[scan.seen].mean() / scan.unit
+    scan.fuse(clean(model, scan), np.float32(2 * weight) * typical)
+
+
+def bcd_net(P, m, r, theta, cleaners, weight=1.0):
     """Reconstruct with trained cleaners.
 
     Parameters
     ----------
-    P, m, r, scanner, theta, weight
+    P, m, r, theta
         As for `Scanned`.
     cleaners : sequence of keras.Model
         One for each layer.
+    weight : float
+        Of the clean image beside the counts.
 
     Returns
     -------
     iterator of theta
         (z, y, x) float32 after each layer.
     """
-    scan = Scanned(P, m, r, scanner, theta, weight)
+    scan = Scanned(P, m, r, theta)
     for model in cleaners:
-        scan.step(scan.clean(model))
-        yield scan.phi.whole(scan.theta)
+        layer(model, scan, weight)
+        yield scan.whole()
 
 
-def train_bcd_net(scans, truths, layers=10, filters=78, steps=150, seed=0):
+def train_bcd_net(scans, truths, layers=10, filters=78, steps=150, weight=1.0, seed=0):
     """Train the cleaners one after the other.
 
     Parameters
@@ -120,6 +98,8 @@ def train_bcd_net(scans, truths, layers=10, filters=78, steps=150, seed=0):
         In the unit of the scans' images, of the whole grid.
     layers, filters, steps : int
         How many cleaners, filters of each, and batches that each sees.
+    weight : float
+        As for `bcd_net`.
     seed : int
 
     Returns
@@ -127,37 +107,40 @@ def train_bcd_net(scans, truths, layers=10, filters=78, steps=150, seed=0):
     cleaners : list of keras.Model
     losses : list of float
         Mean absolute error of each over its last ten batches, in units of the scans.
+
+    Raises
+    ------
+    ValueError
+        If a truth is empty.
     """
-    truths = [
-        as_numpy(scan.phi.cut(scan.phi.xp.asarray(truth)) / scan.unit)
-        for scan, truth in zip(scans, truths, strict=True)
-    ]
+    truths = [as_numpy(scan.cut(scan.xp.asarray(truth)) / scan.unit) for scan, truth in zip(scans, truths, strict=True)]
+    inside = [np.flatnonzero(truth > 0.1) for truth in truths]
+    if not all(map(len, inside)):
+        raise ValueError("a truth is 0 where its scan sees: give images in the unit of the scan's own.")
     cleaners, losses, rng = [], [], np.random.default_rng(seed)
     bar = tqdm(total=layers * steps, desc="BCD-Net", unit="batch")
-    for layer in range(layers):
-        model = cleaner(filters, seed + layer)
+    for n in range(layers):
+        model = cleaner(filters, seed + n)
         images = [as_numpy(scan.theta / scan.unit) for scan in scans]
         last = []
         for _ in range(steps):
-            last.append(float(model.train_on_batch(*_patches(images, truths, rng))))
+            last.append(float(model.train_on_batch(*_patches(images, truths, inside, rng))))
             bar.update()
         for scan in scans:
-            scan.step(scan.clean(model))
+            layer(model, scan, weight)
         cleaners.append(model)
         losses.append(float(np.mean(last[-10:])))
     bar.close()
     return cleaners, losses
 
 
-def _patches(images, truths, rng):
-    """A batch of boxes with something in them, from heads and places at random: images and truths, (box, z, y, x, 1)."""
+def _patches(images, truths, inside, rng):
+    """A batch of boxes about voxels of heads: images and truths, (box, z, y, x, 1)."""
     chosen = []
-    while len(chosen) < BATCH:
-        n = rng.integers(len(images))
-        size = np.minimum(PATCH, images[n].shape)
-        box = tuple(
-            slice(a, a + s) for a, s in zip(rng.integers(np.array(images[n].shape) - size + 1), size, strict=True)
-        )
-        if truths[n][box].mean() > 0.1:
-            chosen.append((images[n][box], truths[n][box]))
+    for n in rng.integers(len(images), size=BATCH):
+        shape, size = np.array(images[n].shape), np.minimum(PATCH, images[n].shape)
+        centre = np.array(np.unravel_index(rng.choice(inside[n]), shape))
+        first = np.clip(centre - size // 2, 0, shape - size)
+        box = tuple(slice(a, a + k) for a, k in zip(first, size, strict=True))
+        chosen.append((images[n][box], truths[n][box]))
     return tuple(np.stack(arrays)[..., None] for arrays in zip(*chosen, strict=True))

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from petcourse.hardware.device import module_of
+from petcourse.hardware.device import as_numpy, module_of
 from petcourse.learning.backend import load_keras
 from petcourse.learning.layer import OperatorLayer
+from petcourse.learning.step import Scanned
 from petcourse.scan.operator import Operator
 from petcourse.scan.scanner import Scanner
 
@@ -125,3 +126,32 @@ def unrolled(P, iterations=6, mr=False, filters=16, detached=False, seed=0):
     model = keras.Model(inputs, theta, name="unrolled")
     model.compile(keras.optimizers.Adam(1e-3), loss="mse", jit_compile=False)
     return model
+
+
+def unrolled_images(model, P, m, r, theta, t1=None, iterations=6):
+    """Let a trained network reconstruct any scan, such as the 837 planes of the mMR: its prior works slice by slice.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `unrolled`, trained.
+    P, m, r, theta
+        As for `Scanned`.
+    t1 : (z, y, x) float32, optional
+        If the network sees it.
+    iterations : int
+        As many as it was trained with.
+
+    Returns
+    -------
+    iterator of theta
+        (z, y, x) float32 after each iteration.
+    """
+    scan, prior = Scanned(P, m, r, theta), model.get_layer("prior")
+    gamma = np.log1p(np.exp(np.float32(model.get_layer("fusion").raw)))
+    rest = [] if t1 is None else [as_numpy(scan.cut(t1)) / np.float32(t1[t1 > 0].mean())]
+    for _ in range(iterations):
+        channels = np.stack([as_numpy(scan.theta) / scan.unit, *rest], axis=-1)
+        u = scan.xp.asarray(prior.predict(channels, verbose=0)[..., 0]) * scan.unit
+        scan.fuse(u, gamma * scan.sensitivity / scan.unit)
+        yield scan.whole()

@@ -7,7 +7,8 @@ import pytest
 import reference
 
 from petcourse import PSF, Projector, osem
-from petcourse.learning.bcdnet import Scanned, SoftThreshold, bcd_net, cleaner, keras, train_bcd_net
+from petcourse.learning.bcdnet import SoftThreshold, bcd_net, cleaner, keras, train_bcd_net
+from petcourse.learning.step import Scanned
 
 SCANNER = reference.ring(14, 3, radius=60, rings=4, max_ring_difference=3, columns=24, column_width=2.5, bins=40)
 X = Projector(SCANNER, 28, device="cpu")
@@ -42,20 +43,20 @@ def test_size_of_a_cleaner():
 
 
 def test_step_maximises_its_surrogate():
-    """theta solves ``2 beta x^2 + (s - 2 beta u) x = s em``: checked in float64, voxel by voxel."""
+    """theta solves ``c x^2 + (s - c u) x = s em``: checked in float64, voxel by voxel."""
     m, r, start, _ = scan(1)
-    net = Scanned(P, m, r, SCANNER, start, weight=0.7)
-    theta, s, box = net.theta.astype(float), net.phi.sensitivity.astype(float), net.phi.box
+    net, c = Scanned(P, m, r, start), 30.0
+    theta, s, box = net.theta.astype(float), net.sensitivity.astype(float), net.box
     u = theta * RNG.uniform(0.5, 1.5, theta.shape)
-    whole = net.phi.whole(net.theta)
+    whole = net.whole()
     em = (
         theta
         * (P.T @ (m / np.maximum(P @ whole + r, 1e-9) * SCANNER.live()).astype(np.float32))[:, box, box]
         / np.maximum(s, 1e-9)
     )
-    net.step(u.astype(np.float32))
-    beta, x = float(net.beta), net.theta.astype(float)
-    left = 2 * beta * x**2 + (s - 2 * beta * u) * x - s * em
+    net.fuse(u.astype(np.float32), np.float32(c))
+    x = net.theta.astype(float)
+    left = c * x**2 + (s - c * u) * x - s * em
     assert abs(left[s > 0]).max() < 1e-3 * abs(s * em).max()
 
 
@@ -63,7 +64,7 @@ def test_the_unit_does_not_matter():
     """Ten times the activity in other units is the same image, ten times as bright."""
     m, r, start, _ = scan(1)
     models = [cleaner(6, seed=k) for k in range(2)]
-    one, ten = (deque(bcd_net(Q, m, r, SCANNER, s, models), maxlen=1).pop() for Q, s in (
+    one, ten = (deque(bcd_net(Q, m, r, s, models), maxlen=1).pop() for Q, s in (
         (P, start), (P @ Tenth(), 10 * start)))  # fmt: skip
     np.testing.assert_allclose(ten, 10 * one, rtol=2e-3, atol=1e-3 * ten.max())
 
@@ -89,14 +90,14 @@ class Tenth(PSF):
 def test_it_learns():
     """Six scans to learn from, one that was not seen: less error than where it began, and than EM goes on to find."""
     learn = [scan(seed) for seed in range(1, 7)]
-    scans = [Scanned(P, m, r, SCANNER, start) for m, r, start, _ in learn]
+    scans = [Scanned(P, m, r, start) for m, r, start, _ in learn]
     models, losses = train_bcd_net(scans, [theta for *_, theta in learn], layers=4, filters=12, steps=120)
     m, r, start, theta = scan(99)
 
     def error(image):
         return np.linalg.norm(image - theta) / np.linalg.norm(theta)
 
-    errors = [error(image) for image in bcd_net(P, m, r, SCANNER, start, models)]
+    errors = [error(image) for image in bcd_net(P, m, r, start, models)]
     plain = min(error(image) for image in osem(P, m, r, 60, 1))
     assert len(models) == 4 and losses[-1] < losses[0]
     assert errors[-1] < min(0.95 * error(start), plain)

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from petcourse import PSF, Projector, measure
-from petcourse.learning.unrolled import fuse, keras, of_slices, slice_scanner, unrolled
+from petcourse import PSF, Attenuation, Projector, measure
+from petcourse.learning.unrolled import fuse, keras, of_slices, slice_scanner, unrolled, unrolled_images
 from petcourse.reconstruction.regularised import surrogate_root
 
 SCANNER = slice_scanner(3)
@@ -94,3 +94,19 @@ def test_gradient_passes_the_projector():
         slopes.append(np.concatenate([np.ravel(g) for g in tape.gradient(loss, model.trainable_variables)]))
     whole, detached = slopes
     assert np.isfinite(whole).all() and np.linalg.norm(whole - detached) > 0.05 * np.linalg.norm(whole)
+
+
+def test_it_reconstructs_any_scan():
+    """As a network and iteration by iteration with NumPy: the same image."""
+    given, _ = scan(1)
+    model = unrolled(P, 3)
+    for w in model.get_layer("prior").weights[-2:]:  # zeros to begin with
+        w.assign(0.05 * np.random.default_rng(0).standard_normal(w.shape))
+    A = Attenuation(given["A"][0])
+    images = unrolled_images(model, A @ P, given["m"][0], given["r"][0], given["theta"][0], iterations=3)
+    *_, found = images
+    given["unit"][:] = 1
+    scaled = given["theta"][0]
+    unit = scaled[scaled > scaled.mean() / 2].mean()
+    given |= {"theta": given["theta"] / unit, "unit": np.full((1, 1, 1, 1), unit, np.float32)}
+    np.testing.assert_allclose(found, unit * model.predict(given, verbose=0)[0], rtol=2e-3, atol=1e-4)

@@ -1,0 +1,51 @@
+"""What a network that takes turns with EM knows of a scan: EM's answer to an image, and the unit of its images."""
+
+import numpy as np
+
+from petcourse.hardware.device import module_of
+from petcourse.reconstruction.em import check, in_parts, whole
+from petcourse.reconstruction.ratio import divide
+from petcourse.reconstruction.regularised import surrogate_root
+
+
+class Scanned:
+    """A scan, and the image that is on its way, inside the box that P sees.
+
+    Parameters
+    ----------
+    P, m, r
+        As for `mlem`.
+    theta : (z, y, x) float32
+        Where to start, such as an image of OSEM. Its mean, over voxels above half of its mean, is the unit: networks want
+        numbers of about 1, whatever the counts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `mlem`; if the start is 0 wherever P sees, so that it has no unit.
+    """
+
+    def __init__(self, P, m, r, theta):
+        check(P, m, r, 1, theta)
+        self.P, self.xp = P, module_of(m)
+        self.box, ((self.P_box, self.m, self.r, self.sensitivity),) = in_parts(P, m, r, 1)
+        self.seen = self.sensitivity > 0
+        self.theta = self.cut(theta) * self.seen
+        if not self.theta.any():
+            raise ValueError("the image to start from is 0 wherever P sees: give one of OSEM, from a scan with counts.")
+        self.unit = np.float32(self.theta[self.theta > self.theta.mean() / 2].mean())
+
+    def cut(self, image):
+        """The part of an image that P sees."""
+        return self.xp.ascontiguousarray(image[:, self.box, self.box])
+
+    def fuse(self, u, c):
+        """Go to the image of largest surrogate likelihood less ``c/2 |theta - u|^2``: one step of EM, drawn towards u."""
+        y = self.P_box.forward(self.theta)
+        divide(self.m, y, self.r)  # y is now m / (P @ theta + r)
+        em = self.theta * self.P_box.back(y) / self.xp.where(self.seen, self.sensitivity, 1)
+        self.theta = surrogate_root(em, self.sensitivity, u, c) * self.seen
+
+    def whole(self):
+        """The image on the whole grid."""
+        return whole(self.theta, self.P, self.box)
