@@ -22,10 +22,10 @@ def scan(seed):
     rng, theta = np.random.default_rng(seed), np.zeros(X.dims, np.float32)
     for y, x in rng.uniform(-15, 15, (4, 2)):
         theta += rng.uniform(0.5, 2) * (np.hypot(Y[:, None] - y, XS - x) < 8)
-    theta *= np.float32(2e5 / (P @ theta).sum())
-    r = np.full(X.dimsd, 0.2, np.float32) * SCANNER.live()
+    theta *= np.float32(3e4 / (P @ theta).sum())
+    r = np.full(X.dimsd, 0.05, np.float32) * SCANNER.live()
     m = rng.poisson(P @ theta + r).astype(np.int16)
-    start = deque(osem(P, m, r, 8, 1), maxlen=1).pop()
+    start = deque(osem(P, m, r, 30, 1), maxlen=1).pop()
     return m, r, start, theta
 
 
@@ -91,7 +91,7 @@ def test_it_learns():
     """Six scans to learn from, one that was not seen: less error than where it began, and than EM goes on to find."""
     learn = [scan(seed) for seed in range(1, 7)]
     scans = [Scanned(P, m, r, start) for m, r, start, _ in learn]
-    models, losses = train_bcd_net(scans, [theta for *_, theta in learn], layers=4, filters=12, steps=120)
+    models, losses = train_bcd_net(scans, [theta for *_, theta in learn], layers=4, filters=12, steps=150)
     m, r, start, theta = scan(99)
 
     def error(image):

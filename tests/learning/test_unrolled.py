@@ -72,13 +72,13 @@ def test_it_begins_as_map_em():
 @pytest.mark.parametrize("mr", [False, True])
 def test_it_learns(mr):
     """Four scans to learn from, one that was not seen."""
-    model, data = unrolled(P, 3, mr), [scan(seed, mr) for seed in range(1, 5)]
+    model, data = unrolled(P, 2, mr), [scan(seed, mr) for seed in range(1, 5)]
     model.optimizer.learning_rate = 5e-3
-    for _ in range(25):
+    for _ in range(12):
         for given, truth in data:
             model.train_on_batch(given, truth)
     given, truth = scan(99, mr)
-    before, after = (np.mean((net.predict(given, verbose=0) - truth) ** 2) for net in (unrolled(P, 3, mr), model))
+    before, after = (np.mean((net.predict(given, verbose=0) - truth) ** 2) for net in (unrolled(P, 2, mr), model))
     assert after < 0.7 * before
 
 
@@ -103,6 +103,7 @@ def test_it_reconstructs_any_scan():
     for w in model.get_layer("prior").weights[-2:]:  # zeros to begin with
         w.assign(0.05 * np.random.default_rng(0).standard_normal(w.shape))
     A = Attenuation(given["A"][0])
+    given["theta"] *= P.T @ given["A"][0] > 0  # a voxel that no bin sees has no say
     images = unrolled_images(model, A @ P, given["m"][0], given["r"][0], given["theta"][0], iterations=3)
     *_, found = images
     given["unit"][:] = 1
