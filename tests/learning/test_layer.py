@@ -69,7 +69,7 @@ def poisson(layer, m):
 
     def f(x):
         y = layer(x) + 0.5
-        return keras.ops.sum(y - m * keras.ops.log(y))
+        return keras.ops.sum(y - keras.ops.convert_to_tensor(m, y.dtype) * keras.ops.log(y))
 
     return f
 
@@ -107,7 +107,7 @@ def test_gradient_of_a_gradient():
     layer, transpose = OperatorLayer(P), OperatorLayer(P.T)
     x = RNG.random((1, *P.dims)).astype(np.float32)
     direction = RNG.random((1, *P.dims)).astype(np.float32)
-    found = gradient(lambda x: keras.ops.sum(transpose(layer(x)) * direction), x)
+    found = gradient(lambda x: keras.ops.sum(transpose(layer(x)) * keras.ops.convert_to_tensor(direction)), x)
     np.testing.assert_allclose(found[0], P.T @ (P @ direction[0]), rtol=1e-4)
 
 
@@ -166,6 +166,10 @@ def test_on_other_back_ends(backend):
         pytest.skip(f"{backend} is not installed")
     command = [sys.executable, "-m", "pytest", "-q", "-m", "not slow", str(Path(__file__))]
     done = subprocess.run(
-        command, env=os.environ | {"KERAS_BACKEND": backend}, capture_output=True, text=True, check=False
+        command,
+        env=os.environ | {"KERAS_BACKEND": backend, "JAX_ENABLE_X64": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:]
