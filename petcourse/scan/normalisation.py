@@ -164,7 +164,18 @@ def estimate_crystals(scanner, m, expected, r=0, rounds=30):
     -------
     crystals : (ring, slot) float32
         For `Components`: 1 on the average of those that count at all, 0 in gaps.
+
+    Raises
+    ------
+    ValueError
+        If the counts or what was expected are of another scanner, negative, or 0 everywhere.
     """
+    for values, what in ((m, "the counts"), (expected, "the expected counts")):
+        if values.shape != scanner.sinogram_shape or not values.min() >= 0 or not 0 < values.sum(dtype=float) < np.inf:
+            raise ValueError(
+                f"{what} are of shape {values.shape} from {float(values.min()):g} to {float(values.max()):g}: give sinograms of "
+                f"shape {scanner.sinogram_shape}, nowhere negative and somewhere positive."
+            )
     per_pair = expected / np.maximum(scanner.multiplicity(), 1).astype(np.float32)[:, None, None]
     per_pair = per_pair * np.float32(m.sum(dtype=float) / expected.sum(dtype=float))
     crystals = (sum_over_partners(scanner, per_pair, np.ones((scanner.rings, scanner.slots))) > 0).astype(np.float32)

@@ -157,6 +157,20 @@ def test_impossible_components(change, message):
         replace(components, **{name: np.full_like(getattr(components, name), value)})
 
 
+@pytest.mark.parametrize(
+    ("m", "expected", "message"),
+    [
+        (CYLINDER[1:], CYLINDER, r"the counts are of shape \(\d+, .*give sinograms of shape"),
+        (0 * CYLINDER, CYLINDER, "the counts are .* from 0 to 0.*somewhere positive"),
+        (CYLINDER, -CYLINDER, "the expected counts are .*nowhere negative"),
+        (CYLINDER, np.nan * CYLINDER, "the expected counts are .* from nan"),
+    ],
+)
+def test_crystals_from_no_scan(m, expected, message):
+    with pytest.raises(ValueError, match=message):
+        estimate_crystals(SCANNER, m, expected)
+
+
 def test_components_of_another_scanner():
     with pytest.raises(ValueError, match=r"crystals factors are of shape .* and those of this scanner of \(7, "):
         efficiencies(reference.ODD, ones(SCANNER))
