@@ -69,7 +69,7 @@ def test_it_begins_as_map_em():
     np.testing.assert_allclose(model.predict(given, verbose=0)[0], wanted, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("mr", [False, True])
+@pytest.mark.parametrize("mr", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_it_learns(mr):
     """Four scans to learn from, one that was not seen."""
     model, data = unrolled(P, 2, mr), [scan(seed, mr) for seed in range(1, 5)]
