@@ -18,7 +18,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from benchmarks.projectors import machine, timed
-from benchmarks.reconstruction import last
 from petcourse import (
     PSF,
     Attenuation,
@@ -31,6 +30,7 @@ from petcourse import (
     osem,
 )
 from petcourse.learning import nrmse
+from petcourse.reconstruction.em import last
 from petcourse.reconstruction.scattered import estimate_scatter
 from petcourse.scan.normalisation import Components, Normalisation
 from petcourse.scan.randoms import estimate_singles, mean_randoms, measure_delayeds, singles

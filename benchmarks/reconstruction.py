@@ -10,7 +10,6 @@ matter is at most 1 % of white matter's mean, and that of the means of each hot 
 import argparse
 import datetime
 import time
-from collections import deque
 from itertools import islice
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import numpy as np
 from benchmarks.projectors import machine, said, timed
 from petcourse import PSF, Kernel, Projector, Scanner, course_trues, load_subject, measure, mlem
 from petcourse.learning import nrmse
-from petcourse.reconstruction.em import osem
+from petcourse.reconstruction.em import last, osem
 from petcourse.reconstruction.priors import RelativeDifference, even_resolution
 from petcourse.reconstruction.regularised import bsrem, svrg
 
@@ -56,11 +55,6 @@ def guided(scanner, subject, X):
     for name, work in works.items():
         work()
         yield name, timed(work, 5)[0]
-
-
-def last(images):
-    """The last of some images; a list of all would not fit into memory."""
-    return deque(images, maxlen=1).pop()
 
 
 def until(steps, good, in_a_row=1):

@@ -56,7 +56,6 @@ def _torch(forward, back, dims, dimsd):
 LINEAR = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
 
 
-@keras.saving.register_keras_serializable("petcourse")
 class OperatorLayer(keras.layers.Layer):
     """``P @ x`` for each element of a batch, with the gradient ``P.T @ g``; nothing in it is trained.
 

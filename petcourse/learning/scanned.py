@@ -3,7 +3,6 @@
 Late images are by OSEM: after k passes of 14 subsets they are about where MLEM is after 14 k iterations.
 """
 
-from collections import deque
 from dataclasses import replace
 from functools import cached_property
 
@@ -13,7 +12,7 @@ from tqdm.auto import tqdm
 from petcourse.cache import cached, hash_of
 from petcourse.hardware.device import as_numpy
 from petcourse.learning.cases import make_case
-from petcourse.reconstruction.em import osem
+from petcourse.reconstruction.em import last, osem
 from petcourse.reconstruction.guidance import Kernel, bowsher
 from petcourse.reconstruction.priors import RelativeDifference, even_resolution
 from petcourse.reconstruction.protocol import BLUR, MODEL, RANDOMS, middle, on_the_grid
@@ -113,7 +112,7 @@ class ScannedHead:
         scan, mr = self.measured()
         scanner = self.X.scanner
         P, xp = scan.A @ self.X @ PSF(scanner, BLUR), self.X.xp
-        theta = deque(osem(P, scan.m, scan.r, start, SUBSETS), maxlen=1).pop()
+        theta = last(osem(P, scan.m, scan.r, start, SUBSETS))
         kappa = even_resolution(P, scan.m, scan.r, theta)
         pairs = None if t1 is None else xp.asarray(bowsher(mr))
         prior = RelativeDifference(scanner, kappa, pairs, eps=float(theta.max()) / 1000)

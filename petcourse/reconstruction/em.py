@@ -5,6 +5,7 @@ Shepp & Vardi 1982 (doi:10.1109/TMI.1982.4307558); Hudson & Larkin 1994 (doi:10.
 
 import numbers
 import warnings
+from collections import deque
 from itertools import cycle, islice
 
 import numpy as np
@@ -89,6 +90,11 @@ def osem(P, m, r, passes, subsets=14, theta=None):
     """
     check(P, m, r, passes, theta)
     return (image for image, _ in _reconstruct(P, m, r, theta, passes * subsets, subsets))
+
+
+def last(images):
+    """The last of some images: a list of all, each of the whole grid, would not fit into memory."""
+    return deque(images, maxlen=1).pop()
 
 
 def iterate(parts, theta, updates, likelihood=False):

@@ -5,12 +5,11 @@ subset by what it was at an anchor, and so converges with steps that stay large.
 """
 
 import numbers
-from collections import deque
 
 import numpy as np
 
 from petcourse.hardware.device import module_of
-from petcourse.reconstruction.em import check, in_parts, osem, whole
+from petcourse.reconstruction.em import check, in_parts, last, osem, whole
 from petcourse.reconstruction.priors import Prior, Quadratic
 from petcourse.reconstruction.ratio import divide
 from petcourse.scan.psf import PSF
@@ -205,7 +204,7 @@ def _start(P, m, r, prior, beta, subsets, passes, theta):
     """Phi, the image to start from inside its box, positive wherever P sees, and more trues than an image should explain."""
     phi = Posterior(P, m, r, prior, beta, subsets, passes, theta)
     if theta is None:
-        theta = deque(osem(P, m, r, 1, subsets), maxlen=1).pop()  # not a list of images of the whole grid
+        theta = last(osem(P, m, r, 1, subsets))
     theta = phi.cut(theta)
     return phi, theta, 4 * max(phi.counts, phi.trues(theta))
 

@@ -3,10 +3,8 @@
 Watson 2000 (doi:10.1109/23.873020).
 """
 
-from collections import deque
-
 from petcourse.hardware.device import as_numpy
-from petcourse.reconstruction.em import osem
+from petcourse.reconstruction.em import last, osem
 from petcourse.scan.scatter import scatter, tail_scale
 
 
@@ -43,7 +41,7 @@ def estimate_scatter(scanner, P, A, m, r, mu, N=None, rounds=2, passes=2, subset
     """
     s = 0
     for _ in range(rounds):
-        theta = deque(osem(P, m, r + s, passes, subsets), maxlen=1).pop()
+        theta = last(osem(P, m, r + s, passes, subsets))
         s = scatter(scanner, as_numpy(theta), mu)
         if N is not None:
             s *= as_numpy(N.factors)

@@ -1,7 +1,5 @@
 """BCD-Net: its parts against their formulas, its step against plain algebra, and that it learns."""
 
-from collections import deque
-
 import numpy as np
 import pytest
 import reference
@@ -9,6 +7,7 @@ import reference
 from petcourse import PSF, Projector, osem
 from petcourse.learning.bcdnet import SoftThreshold, bcd_net, cleaner, keras, train_bcd_net
 from petcourse.learning.step import Scanned
+from petcourse.reconstruction.em import last
 
 SCANNER = reference.ring(14, 3, radius=60, rings=4, max_ring_difference=3, columns=24, column_width=2.5, bins=40)
 X = Projector(SCANNER, 28, device="cpu")
@@ -25,7 +24,7 @@ def scan(seed):
     theta *= np.float32(3e4 / (P @ theta).sum())
     r = np.full(X.dimsd, 0.05, np.float32) * SCANNER.live()
     m = rng.poisson(P @ theta + r).astype(np.int16)
-    start = deque(osem(P, m, r, 30, 1), maxlen=1).pop()
+    start = last(osem(P, m, r, 30, 1))
     return m, r, start, theta
 
 
@@ -64,7 +63,7 @@ def test_the_unit_does_not_matter():
     """Ten times the activity in other units is the same image, ten times as bright."""
     m, r, start, _ = scan(1)
     models = [cleaner(6, seed=k) for k in range(2)]
-    one, ten = (deque(bcd_net(Q, m, r, s, models), maxlen=1).pop() for Q, s in (
+    one, ten = (last(bcd_net(Q, m, r, s, models)) for Q, s in (
         (P, start), (P @ Tenth(), 10 * start)))  # fmt: skip
     np.testing.assert_allclose(ten, 10 * one, rtol=2e-3, atol=1e-3 * ten.max())
 

@@ -1,6 +1,5 @@
 """Scatter found in a measurement without knowing the head; and a head in kBq/mL, of which nothing is known but its scan."""
 
-from collections import deque
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 
 from petcourse import PSF, Attenuation, Projector, Scanner, attenuation_factors, load_subject, measure, osem
+from petcourse.reconstruction.em import last
 from petcourse.reconstruction.scattered import estimate_scatter
 from petcourse.scan.normalisation import Components, Normalisation, efficiencies, estimate_crystals
 from petcourse.scan.randoms import estimate_singles, mean_randoms, measure_delayeds, singles
@@ -56,7 +56,7 @@ def scanned(subject, X, activity, duration, components, crystals, seed):
     N = Normalisation(efficiencies(SCANNER, replace(components, crystals=crystals)))
     P = N @ A @ X @ H
     s = estimate_scatter(SCANNER, P, A, m, r, subject.mu, N)
-    return deque(osem(P, m, r + s, 4, 14), maxlen=1).pop(), crystals
+    return last(osem(P, m, r + s, 4, 14)), crystals
 
 
 @pytest.mark.slow
