@@ -9,10 +9,10 @@ from tqdm.auto import tqdm
 
 from petcourse.hardware.device import as_numpy
 from petcourse.learning.backend import load_keras
+from petcourse.learning.boxes import learn_boxes
 from petcourse.learning.step import Scanned
 
 keras = load_keras()
-PATCH, BATCH = (16, 48, 48), 4  # what a cleaner learns from at a time
 
 
 @keras.saving.register_keras_serializable("petcourse")
@@ -114,33 +114,15 @@ def train_bcd_net(scans, truths, layers=10, filters=78, steps=150, weight=1.0, s
         If a truth is empty.
     """
     truths = [as_numpy(scan.cut(scan.xp.asarray(truth)) / scan.unit) for scan, truth in zip(scans, truths, strict=True)]
-    inside = [np.flatnonzero(truth > 0.1) for truth in truths]
-    if not all(map(len, inside)):
-        raise ValueError("a truth is 0 where its scan sees: give images in the unit of the scan's own.")
     cleaners, losses, rng = [], [], np.random.default_rng(seed)
     bar = tqdm(total=layers * steps, desc="BCD-Net", unit="batch")
     for n in range(layers):
         model = cleaner(filters, seed + n)
-        images = [as_numpy(scan.theta / scan.unit) for scan in scans]
-        last = []
-        for _ in range(steps):
-            last.append(float(model.train_on_batch(*_patches(images, truths, inside, rng))))
-            bar.update()
+        images = [as_numpy(scan.theta / scan.unit)[..., None] for scan in scans]
+        learning = learn_boxes(model, images, truths, steps, rng, bar)
         for scan in scans:
             layer(model, scan, weight)
         cleaners.append(model)
-        losses.append(float(np.mean(last[-10:])))
+        losses.append(float(np.mean(learning[-10:])))
     bar.close()
     return cleaners, losses
-
-
-def _patches(images, truths, inside, rng):
-    """A batch of boxes about voxels of heads: images and truths, (box, z, y, x, 1)."""
-    chosen = []
-    for n in rng.integers(len(images), size=BATCH):
-        shape, size = np.array(images[n].shape), np.minimum(PATCH, images[n].shape)
-        centre = np.array(np.unravel_index(rng.choice(inside[n]), shape))
-        first = np.clip(centre - size // 2, 0, shape - size)
-        box = tuple(slice(a, a + k) for a, k in zip(first, size, strict=True))
-        chosen.append((images[n][box], truths[n][box]))
-    return tuple(np.stack(arrays)[..., None] for arrays in zip(*chosen, strict=True))

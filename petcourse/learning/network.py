@@ -1,4 +1,4 @@
-"""The talk's U-Net in Keras 3."""
+"""Networks that clean images: the talk's U-Net, and one of three layers."""
 
 from petcourse.learning.backend import load_keras
 
@@ -49,3 +49,32 @@ def unet(shape=(128, 128, 1), filters=(2, 4, 8, 16), seed=0):
     model = keras.Model(inputs, x, name=f"unet_seed_{seed}")  # so that a checkpoint knows whose it is
     model.compile("adam", loss="mse")
     return model
+
+
+def residual(channels=1, filters=16, dimensions=2, name=None):
+    """Build ``relu(theta + CNN(theta, ...))``: two hidden layers of filters, three voxels wide, and one that sums.
+
+    As it learns only what is to be changed, it begins as a network that changes nothing.
+
+    Parameters
+    ----------
+    channels : int
+        Images that it sees; the first is theta.
+    filters : int
+        Of each hidden layer.
+    dimensions : {2, 3}
+        It works slice by slice, or in space.
+    name : str, optional
+
+    Returns
+    -------
+    keras.Model
+        From (slice, y, x, channel), or (volume, z, y, x, channel), of any size, to the same with one channel.
+    """
+    keras = load_keras()
+    Conv = {2: keras.layers.Conv2D, 3: keras.layers.Conv3D}[dimensions]
+    images = keras.Input((*[None] * dimensions, channels))
+    hidden = Conv(filters, 3, padding="same", activation="relu")(images)
+    hidden = Conv(filters, 3, padding="same", activation="relu")(hidden)
+    change = Conv(1, 3, padding="same", kernel_initializer="zeros")(hidden)
+    return keras.Model(images, keras.ops.relu(images[..., :1] + change), name=name)

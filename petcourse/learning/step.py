@@ -8,6 +8,17 @@ from petcourse.reconstruction.ratio import divide
 from petcourse.reconstruction.regularised import surrogate_root
 
 
+def typical(theta):
+    """The unit of an image: networks want numbers of about 1, whatever the counts and however much air is around a head.
+
+    It is the mean of all voxels that are above half of it.
+    """
+    unit = theta.mean()
+    for _ in range(5):
+        unit = theta[theta > unit / 2].mean()
+    return np.float32(unit)
+
+
 class Scanned:
     """A scan, and the image that is on its way, inside the box that P sees.
 
@@ -16,8 +27,7 @@ class Scanned:
     P, m, r
         As for `mlem`.
     theta : (z, y, x) float32
-        Where to start, such as an image of OSEM. Its mean, over voxels above half of its mean, is the unit: networks want
-        numbers of about 1, whatever the counts.
+        Where to start, such as an image of OSEM.
 
     Raises
     ------
@@ -33,7 +43,7 @@ class Scanned:
         self.theta = self.cut(theta) * self.seen
         if not self.theta.any():
             raise ValueError("the image to start from is 0 wherever P sees: give one of OSEM, from a scan with counts.")
-        self.unit = np.float32(self.theta[self.theta > self.theta.mean() / 2].mean())
+        self.unit = typical(self.theta)
 
     def cut(self, image):
         """The part of an image that P sees."""

@@ -4,59 +4,16 @@ After FBSEM (Mehranian & Reader 2021, doi:10.1109/TRPMS.2020.3004408), which sto
 through it. It is trained on slices, each as a ring would see it, and may then be applied to the planes of any scan.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
-from petcourse.hardware.device import as_numpy, module_of
+from petcourse.hardware.device import as_numpy
 from petcourse.learning.backend import load_keras
 from petcourse.learning.layer import OperatorLayer
+from petcourse.learning.network import residual
 from petcourse.learning.step import Scanned
-from petcourse.scan.operator import Operator
-from petcourse.scan.scanner import Scanner
 
 keras = load_keras()
 ops = keras.ops
-
-
-def slice_scanner(slices):
-    """The mMR's rings a metre apart, each with itself only: every second plane of its images is a slice of its own."""
-    return replace(Scanner.mmr(), rings=slices, ring_pitch=1000.0, span=1, max_ring_difference=0)
-
-
-class EverySecond(Operator):
-    """From slices (slice, ., .) to planes of which every second one is a slice, and the others are 0.
-
-    Parameters
-    ----------
-    slices, rest : int, (int, int)
-        How many, and of what shape.
-    """
-
-    xp = None
-
-    def __init__(self, slices, rest):
-        super().__init__((slices, *rest), (2 * slices - 1, *rest), "slices")
-
-    def forward(self, x):
-        planes = module_of(x).zeros(self.dimsd, np.float32)
-        planes[::2] = x
-        return planes
-
-    def back(self, y):
-        return y[::2].copy()
-
-
-def of_slices(X, H):
-    """``X @ H`` of a `slice_scanner`, from (slice, y, x) inside the box that X sees to (slice, angle, bin)."""
-    box, (planes, angles, bins) = (X @ H).box, X.dimsd
-    slices, size = (planes + 1) // 2, box.stop - box.start
-    return (
-        EverySecond(slices, (angles, bins)).T
-        @ X.inside_box(box)
-        @ H.inside_box(box)
-        @ EverySecond(slices, (size, size))
-    )
 
 
 def fuse(em, u, gamma):
@@ -76,15 +33,6 @@ class Fusion(keras.layers.Layer):
     def call(self, images):
         """One image from two."""
         return fuse(*images, ops.softplus(self.raw))
-
-
-def prior_network(mr=False, filters=16):
-    """The prior: relu(theta + CNN(theta, T1)), on (slice, y, x, channel): two hidden layers of 3 x 3 filters."""
-    image = keras.Input((None, None, 1 + mr))
-    hidden = keras.layers.Conv2D(filters, 3, padding="same", activation="relu")(image)
-    hidden = keras.layers.Conv2D(filters, 3, padding="same", activation="relu")(hidden)
-    change = keras.layers.Conv2D(1, 3, padding="same", kernel_initializer="zeros")(hidden)
-    return keras.Model(image, ops.relu(image[..., :1] + change), name="prior")
 
 
 def unrolled(P, iterations=6, mr=False, filters=16, detached=False, seed=0):
@@ -112,7 +60,11 @@ def unrolled(P, iterations=6, mr=False, filters=16, detached=False, seed=0):
     image, bins = (keras.Input(P.dims, name="theta"), [keras.Input(P.dimsd, name=name) for name in ("m", "r", "A")])
     unit, (m, r, A) = keras.Input((1, 1, 1), name="unit"), bins
     t1 = [keras.Input(P.dims, name="t1")] if mr else []
-    project, back, prior = OperatorLayer(P, name="project"), OperatorLayer(P.T, name="back"), prior_network(mr, filters)
+    project, back, prior = (
+        OperatorLayer(P, name="project"),
+        OperatorLayer(P.T, name="back"),
+        residual(1 + mr, filters, name="prior"),
+    )
     theta, fusion, rows = image, Fusion(name="fusion"), (-1, *P.dims[1:])
     sensitivity = back(A)
     for _ in range(iterations):

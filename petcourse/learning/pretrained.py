@@ -1,0 +1,101 @@
+"""The networks of notebook 07 by name: how each is built, what it makes of a head, and the weights that come with the course."""
+
+from dataclasses import dataclass
+
+from petcourse.learning.bcdnet import cleaner
+from petcourse.learning.ideas import (
+    ENSEMBLE,
+    ITERATIONS,
+    PASSES,
+    bcd_image,
+    cleaned,
+    ensemble,
+    in_space,
+    unrolled_image,
+)
+from petcourse.learning.network import residual
+from petcourse.learning.slices import of_slices, slice_scanner
+from petcourse.learning.unrolled import unrolled
+from petcourse.learning.weights import FOLDER, load
+from petcourse.reconstruction.protocol import BLUR
+from petcourse.scan.projector import Projector
+from petcourse.scan.psf import PSF
+
+
+@dataclass(frozen=True)
+class Idea:
+    """A network.
+
+    Attributes
+    ----------
+    build : function
+        Its untrained models: a list.
+    image : function
+        From models and a `ScannedHead` to its image.
+    mr : bool
+        Whether it sees T1.
+    """
+
+    build: callable
+    image: callable
+    mr: bool
+
+
+def _unrolled(mr):
+    scanner = slice_scanner(2)  # of any number of slices: the weights are the same
+    P = of_slices(Projector(scanner, 30, device="cpu"), PSF(scanner, BLUR))
+    return [unrolled(P, ITERATIONS, mr)]
+
+
+def _slice_by_slice(mr=False):
+    return Idea(lambda: [residual(1 + mr)], lambda models, head: cleaned(*models, head, mr), mr)
+
+
+IDEAS = {
+    "post-processing": _slice_by_slice(),
+    "post-processing, T1": _slice_by_slice(True),
+    "ensemble, T1": Idea(lambda: [residual(2) for _ in range(ENSEMBLE)], ensemble, True),
+    "mu-net, T1": Idea(lambda: [residual(4, 32, 3)], lambda models, head: in_space(*models, head), True),
+    "BCD-Net": Idea(lambda: [cleaner() for _ in range(10)], bcd_image, False),
+    "unrolled": Idea(lambda: _unrolled(False), lambda models, head: unrolled_image(*models, head), False),
+    "unrolled, T1": Idea(lambda: _unrolled(True), lambda models, head: unrolled_image(*models, head, True), True),
+    "Noise2Noise": _slice_by_slice(),
+    "other half": _slice_by_slice(),
+}
+
+
+def made_for(name, head):
+    """What a network's weights are for: scans such as this one."""
+    scanner = head.X.scanner
+    return {
+        "network": name,
+        "input": {"OSEM": [[fwhm, *passes] for fwhm, passes in PASSES.items()], "T1": IDEAS[name].mr},
+        "trues in a plane": float(f"{head.counts / scanner.sinogram_shape[0]:.4g}"),
+        "scanner": {"voxel": scanner.voxel, "angles": scanner.sinogram_shape[1], "bins": scanner.sinogram_shape[2]},
+    }
+
+
+def file_of(name):
+    """Where the weights of a network lie."""
+    return FOLDER / f"{name.replace(', ', '-').replace(' ', '-')}.npz"
+
+
+def pretrained(name, head):
+    """A trained network of notebook 07, for scans such as that of this head.
+
+    Parameters
+    ----------
+    name : str
+        Of IDEAS.
+    head : ScannedHead
+        A scan with other counts, or of another scanner, than the network was trained with is refused with a ValueError.
+
+    Returns
+    -------
+    models : list of keras.Model
+        For ``IDEAS[name].image(models, head)``.
+    about : dict
+        Heads that were learned from, parameters, seconds of training, error on a head that was not seen, script, commit.
+    """
+    models = IDEAS[name].build()
+    return models, load(file_of(name), models, made_for(name, head))
