@@ -9,11 +9,11 @@ from tqdm.auto import tqdm
 from petcourse.cache import cached, code_hash, hash_of
 from petcourse.data.subject import load_subject
 from petcourse.learning.cases import cut, split
-from petcourse.learning.metrics import grey_white, noise, nrmse, psnr, recoveries, ssim
+from petcourse.learning.judge import beside_wrong_t1, judge
 from petcourse.learning.rivals import METHODS, tune
 from petcourse.learning.scanned import PASSES, SUBSETS, ScannedHead
 from petcourse.learning.training import train_networks
-from petcourse.reconstruction.protocol import BLUR, MODEL
+from petcourse.reconstruction.protocol import BLUR
 from petcourse.scan.projector import Projector
 from petcourse.scan.scanner import Scanner
 from petcourse.scan.size import course_trues
@@ -26,6 +26,30 @@ NETWORKS = {  # by name: which image, and whether T1 as well
     "U-Net on late MLEM, T1": (LATE, True),
 }
 RADIUS = 150  # of the field of view [mm]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Networks that were trained before the study, and take no part of it but to be judged.
+
+    Attributes
+    ----------
+    name : str
+    images : list of function
+        From a `ScannedHead` to its image, for each seed.
+    mr : bool
+        Whether they see T1.
+    passes : dict of tuple of int
+        Of OSEM, after which they see an image; as in `ScannedHead`.
+    key : str
+        Of the weights, for the cache.
+    """
+
+    name: str
+    images: list
+    mr: bool
+    passes: dict
+    key: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +72,19 @@ class Study:
     tested: list
 
 
-def compare(learn, test, methods=None, seeds=3, epochs=60, scanner=None, passes=PASSES, twice=1, shifted=2):
+def compare(
+    learn,
+    test,
+    methods=None,
+    seeds=3,
+    epochs=60,
+    scanner=None,
+    passes=PASSES,
+    twice=1,
+    shifted=2,
+    trues=1e8,
+    trained=(),
+):
     """Tune and train methods on some heads, and judge them on others; what takes long is kept in the cache.
 
     The methods that do not learn are tuned on the first head to learn from.
@@ -62,11 +98,16 @@ def compare(learn, test, methods=None, seeds=3, epochs=60, scanner=None, passes=
     seeds, epochs : int
         Of the networks: how many first weights, and how long each learns.
     scanner : Scanner, optional
-        Default: the whole mMR. The scans hold as many trues in each of its planes as 1e8 are there.
+        Default: the whole mMR. The scans hold as many trues in each of its planes as ``trues`` are there.
     passes : dict
         Of OSEM, that are tried; see `ScannedHead`.
     twice, shifted : int
-        How many of the tested heads are scanned twice, for noise; and with how many T1 is shifted by one voxel.
+        How many of the tested heads are scanned twice, for noise; and with how many T1 is shifted by one voxel, by two,
+        or another head's.
+    trues : float
+        In a scan of the whole mMR.
+    trained : sequence of Trained
+        Networks to judge beside the others.
 
     Returns
     -------
@@ -74,7 +115,7 @@ def compare(learn, test, methods=None, seeds=3, epochs=60, scanner=None, passes=
     """
     split([*learn, *test], len(test))
     scanner = Scanner.mmr() if scanner is None else scanner
-    X, counts = Projector(scanner, RADIUS), course_trues(scanner)
+    X, counts = Projector(scanner, RADIUS), course_trues(scanner) * trues / 1e8
     names = [*METHODS, *NETWORKS] if methods is None else list(methods)
 
     def scanned(name, passes, seed=0):
@@ -82,15 +123,20 @@ def compare(learn, test, methods=None, seeds=3, epochs=60, scanner=None, passes=
 
     tuning = scanned(learn[0], passes)
     tuned = {name: _kept("tuned", tuning, tune, METHODS[name], [tuning], key=name) for name in names if name in METHODS}
-    chosen = {kept: tuple(sorted(_passes(tuned, kept))) for kept in passes}
+    seen = [network.passes for network in trained]
+    chosen = {kept: tuple(sorted(_passes(tuned, kept, seen))) for kept in passes}
     of_networks = {BLUR: tuple(tuned[LATE]["settings"].values())} if LATE in tuned else {}
     learned = [tuning, *(scanned(name, of_networks) for name in learn[1:])]
     images = {name: [_tuned(METHODS[name], found["settings"])] for name, found in tuned.items()}
     for name in names:
         if name in NETWORKS:
-            seen, mr = NETWORKS[name]
-            images[name] = train_networks(learned, images[seen][0], seeds, epochs, mr)
-            tuned[name] = {"settings": {}, "inside": True, "tried": [], "reconstructions": 0, "trainings": seeds}
+            source, mr = NETWORKS[name]
+            images[name] = train_networks(learned, images[source][0], seeds, epochs, mr)
+            tuned[name] = _untuned(seeds)
+    for network in trained:
+        images[network.name], tuned[network.name] = network.images, _untuned(len(network.images))
+    sees_t1 = {name: METHODS[name].mr if name in METHODS else NETWORKS[name][1] for name in names}
+    sees_t1 |= {network.name: network.mr for network in trained}
     settings = {"seeds": seeds, "epochs": epochs, "rings": scanner.rings, "trues": counts, "subsets": SUBSETS}
     results = {
         "learn": [head.subject.name for head in learned],
@@ -100,15 +146,18 @@ def compare(learn, test, methods=None, seeds=3, epochs=60, scanner=None, passes=
         "data": {head.subject.name: hash_of(head.subject.pet, head.subject.t1) for head in learned},
         "texture": [],
         "curves": [],
-        "methods": {name: {**tuned[name], "mr": _sees_t1(name), "network": name in NETWORKS} for name in names},
+        "methods": {name: {**tuned[name], "mr": sees_t1[name], "network": name not in METHODS} for name in images},
     }
-    key = [names, settings, tuned, results["data"]]  # all that the images of a tested head depend on
-    whole = {**passes, "kernel": chosen.get("kernel", ())}  # of a head that is scanned twice: how contrast is paid for
+    key = [names, settings, tuned, results["data"], [network.key for network in trained]]  # all that images depend on
+    whole = {  # of a head that is scanned twice: how contrast is paid for
+        kept: chosen[kept] if kept == "kernel" else tuple(sorted({*passes[kept], *chosen[kept]})) for kept in passes
+    }
     tested = [scanned(name, whole if n < twice else chosen) for n, name in enumerate(test)]
     for n, head in enumerate(tqdm(tested, desc="heads to test on", unit="head")):
         twin = scanned(test[n], whole, seed=1) if n < twice else None
-        shift = n < shifted
-        judged = _kept("judged", head, _judge, images, head, twin, shift, key=[*key, twin is not None, shift])
+        beside = beside_wrong_t1(head, [*learned, *tested][len(learned) + n - 1]) if n < shifted else {}
+        arguments = images, head, twin, beside, sees_t1
+        judged = _kept("judged", head, judge, *arguments, key=[*key, twin is not None, *beside])
         results["test"].append(head.subject.name)
         results["data"][head.subject.name] = hash_of(head.subject.pet, head.subject.t1)
         results["texture"].append(judged["texture"])
@@ -136,55 +185,17 @@ def _kept(name, head, make, *arguments, key):
     return json.loads(cached(name, as_array, learning=code_hash("learning"), **made_by)["json"].tobytes())
 
 
-def _judge(images, head, twin, shifted):
-    """What the methods make of one tested head, as plain data."""
-    case, scanner = head.case, head.X.scanner
-    plain, flat = (cut(load_subject(head.subject.number, scanner, texture=t, lesions=False)).pet for t in (True, False))
-    made = {name: [image(head) for image in of_seeds] for name, of_seeds in images.items()}
-    again = {name: [image(twin) for image in of_seeds] for name, of_seeds in images.items()} if twin else {}
-    curve = {f"{fwhm} mm": _curve(head, twin, plain, fwhm) for fwhm in (MODEL, BLUR)} if twin else {}
-    beside, methods = head.with_shifted_t1(), {}
-    for name, of_seeds in made.items():
-        methods[name] = entry = scores(of_seeds, case)
-        found = [recoveries(image, case, plain, scanner.voxel) for image in of_seeds]
-        entry["recovery"] = {lesion: [float(values[lesion][0]) for values in found] for lesion in found[0]}
-        if twin:
-            entry["noise"] = [noise(pair, case.brain) for pair in zip(of_seeds, again[name], strict=True)]
-        if shifted and _sees_t1(name):
-            entry["shifted"] = [nrmse(image(beside), case.truth, case.head) for image in images[name]]
-    return {"texture": nrmse(flat, plain, case.head), "curves": [curve] if twin else [], "methods": methods}
-
-
-def _curve(head, twin, plain, fwhm):
-    """Of MLEM on one head: passes of OSEM, noise between two scans, and mean recovery of the hot lesions."""
-    points = []
-    for k in head.passes[fwhm]:
-        pair = head.late(fwhm, k), twin.late(fwhm, k)
-        found = [recoveries(image, head.case, plain, head.X.scanner.voxel) for image in pair]
-        hot = [float(values[lesion][0]) for values in found for lesion in values if lesion.startswith("hot")]
-        points.append([k, noise(pair, head.case.brain), sum(hot) / len(hot)])
-    return points
-
-
-def scores(images, case):
-    """NRMSE, SSIM and PSNR [dB] in the head, and `grey_white`: a list with a value for each image, by name."""
-    where = case.truth, case.head
-    return {
-        "nrmse": [nrmse(image, *where) for image in images],
-        "ssim": [ssim(image, *where) for image in images],
-        "psnr": [psnr(image, *where) for image in images],
-        "grey_white": [float(grey_white(image, case)) for image in images],
-    }
+def _untuned(trainings):
+    return {"settings": {}, "inside": True, "tried": [], "reconstructions": 0, "trainings": trainings}
 
 
 def _tuned(method, settings):
     return lambda head: method.image(head, *settings.values())
 
 
-def _passes(tuned, kept):
-    """All passes that methods were tuned to which take these late images."""
-    return {found["settings"]["passes"] for name, found in tuned.items() if METHODS[name].kept == kept}
-
-
-def _sees_t1(name):
-    return NETWORKS[name][1] if name in NETWORKS else METHODS[name].mr
+def _passes(tuned, kept, seen):
+    """All passes after which methods or networks take an image of that kind."""
+    own = {
+        found["settings"]["passes"] for name, found in tuned.items() if name in METHODS and METHODS[name].kept == kept
+    }
+    return own.union(*(passes.get(kept, ()) for passes in seen))

@@ -8,8 +8,9 @@ import pytest
 from petcourse import Scanner
 from petcourse.learning import compare, noise, nrmse, psnr, recoveries, ssim, train_networks
 from petcourse.learning.cases import Case
+from petcourse.learning.judge import scores
 from petcourse.learning.rivals import Method
-from petcourse.learning.study import scores
+from petcourse.learning.study import Trained
 
 VOXEL = (2.0, 2.0, 2.0)
 SHAPE = (16, 32, 32)
@@ -65,8 +66,11 @@ class MadeUpHead:
         self.subject, self.X, self.counts, self.passes = subject, X, counts, passes
         self.case = case(seed, lesion=4, name=subject.name)
 
-    def with_shifted_t1(self):
-        return SimpleNamespace(case=case(seed=9, lesion=4), subject=self.subject)
+    def with_shifted_t1(self, voxels):
+        return SimpleNamespace(case=case(seed=8 + voxels, lesion=4), subject=self.subject)
+
+    def with_t1(self, t1):
+        return SimpleNamespace(case=case(seed=7, lesion=4), subject=self.subject)
 
     def late(self, fwhm, k):
         return self.case.truth + np.float32(k) * (self.case.mlem[11] - self.case.truth)
@@ -90,8 +94,9 @@ def made_up(monkeypatch):
         return SimpleNamespace(name=name, number=name, pet=case().truth, t1=case().t1)
 
     names = "petcourse.learning.study."
-    monkeypatch.setattr(names + "load_subject", subject)
-    monkeypatch.setattr(names + "cut", lambda head: head)
+    for module in (names, "petcourse.learning.judge."):
+        monkeypatch.setattr(module + "load_subject", subject)
+        monkeypatch.setattr(module + "cut", lambda head: head)
     monkeypatch.setattr(names + "ScannedHead", MadeUpHead)
     monkeypatch.setattr(names + "Projector", lambda scanner, radius: SimpleNamespace(scanner=scanner))
     methods = {
@@ -121,7 +126,9 @@ def test_what_the_study_measures(made_up):
     assert mlem["nrmse"] == [[nrmse(one.mlem[11], one.truth, one.head)]] * 2
     assert mlem["noise"] == [[noise([one.mlem[11], twin.mlem[11]], one.brain)]]
     assert mlem["shifted"] == [[nrmse(case(9, lesion=4).mlem[11], one.truth, one.head)]]
-    assert "shifted" not in factor
+    assert mlem["further"] == [[nrmse(case(10, lesion=4).mlem[11], one.truth, one.head)]]
+    assert mlem["foreign"] == [[nrmse(case(7, lesion=4).mlem[11], one.truth, one.head)]]
+    assert not {"shifted", "further", "foreign"} & set(factor)
     assert factor["recovery"] == [{"hot 8 mm": [pytest.approx(1)]}] * 2
     assert results["texture"] == [0, 0]
     (curve,) = results["curves"]
@@ -129,6 +136,16 @@ def test_what_the_study_measures(made_up):
     assert curve["4.5 mm"][0][1:] == [pytest.approx(mlem["noise"][0][0]), pytest.approx(1, abs=0.05)]
     assert curve["4.5 mm"][1][1] > 1.9 * curve["4.5 mm"][0][1]
     assert len(set(results["data"].values())) == 1 and set(results["data"]) == {"a", "c", "d"}
+
+
+def test_networks_that_were_trained_before(made_up):
+    """They are judged like the others, and the scans hold what they see."""
+    halved = Trained("halved", [lambda head: head.case.truth / 2], False, {4.5: (7,)}, "weights")
+    study = compare(["a"], ["c"], ["MLEM"], scanner=Scanner.mmr(rings=2), twice=0, trained=[halved], trues=1e7)
+    found = study.results["methods"]["halved"]
+    assert found["nrmse"] == [[pytest.approx(0.5)]] and found["network"] and found["trainings"] == 1
+    assert study.tested[0].passes[4.5] == (7,)
+    assert study.tested[0].counts == pytest.approx(1e7 * 3 / 837)
 
 
 def test_a_head_that_is_learned_from_and_tested_on():
