@@ -9,7 +9,7 @@ from tqdm.auto import tqdm
 
 from petcourse.hardware.device import as_numpy
 from petcourse.learning.backend import load_keras
-from petcourse.learning.boxes import learn_boxes
+from petcourse.learning.boxes import by_slabs, learn_boxes
 from petcourse.learning.step import Scanned
 
 keras = load_keras()
@@ -54,8 +54,7 @@ def cleaner(filters=78, seed=0):
 
 def clean(model, scan):
     """u: a scan's image as a cleaner makes it."""
-    image = as_numpy(scan.theta / scan.unit)[None, ..., None]
-    return scan.xp.asarray(keras.ops.convert_to_numpy(model(image))[0, ..., 0]) * scan.unit
+    return scan.xp.asarray(by_slabs(model, as_numpy(scan.theta / scan.unit)[..., None])) * scan.unit
 
 
 def layer(model, scan, weight):

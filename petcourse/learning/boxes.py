@@ -1,8 +1,24 @@
-"""Learning from boxes cut out of whole images, for networks of three dimensions."""
+"""Boxes and slabs of whole images, for networks of three dimensions: a whole one's many channels would fill the memory."""
 
 import numpy as np
 
+from petcourse.learning.backend import load_keras
+
 BOX, BATCH = (16, 48, 48), 4  # voxels, and boxes at a time
+SLAB, HALO = (
+    16,
+    3,
+)  # planes at a time, and how many more on each side: as many as a network has layers that are 3 voxels wide
+
+
+def by_slabs(model, image):
+    """What a network makes of (z, y, x, channel): the same as at once, but for the memory."""
+    keras, parts = load_keras(), []
+    for z in range(0, len(image), SLAB):
+        first = max(z - HALO, 0)
+        made = model(image[None, first : z + SLAB + HALO])
+        parts.append(keras.ops.convert_to_numpy(made)[0, z - first :][:SLAB, ..., 0])
+    return np.concatenate(parts)
 
 
 def learn_boxes(model, inputs, targets, steps, rng, bar):

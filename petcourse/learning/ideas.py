@@ -11,7 +11,7 @@ from petcourse.data.subject import load_subject
 from petcourse.hardware.device import as_numpy
 from petcourse.learning.backend import load_keras
 from petcourse.learning.bcdnet import bcd_net, train_bcd_net
-from petcourse.learning.boxes import learn_boxes
+from petcourse.learning.boxes import by_slabs, learn_boxes
 from petcourse.learning.layer import OperatorLayer
 from petcourse.learning.network import residual
 from petcourse.learning.rivals import guided_mean
@@ -170,7 +170,7 @@ def ensemble(models, head):
 def in_space(model, head):
     """The mu-net's image."""
     channels, unit = _seen(head)
-    return unit * model.predict(channels[None], verbose=0)[0, ..., 0]
+    return unit * by_slabs(model, channels)
 
 
 def unrolled_image(model, head, mr=False):

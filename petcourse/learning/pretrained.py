@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from petcourse.cache import hash_of
 from petcourse.learning.bcdnet import cleaner
 from petcourse.learning.ideas import (
     ENSEMBLE,
@@ -15,6 +16,7 @@ from petcourse.learning.ideas import (
 )
 from petcourse.learning.network import residual
 from petcourse.learning.slices import of_slices, slice_scanner
+from petcourse.learning.study import Trained
 from petcourse.learning.unrolled import unrolled
 from petcourse.learning.weights import FOLDER, load
 from petcourse.reconstruction.protocol import BLUR
@@ -99,3 +101,9 @@ def pretrained(name, head):
     """
     models = IDEAS[name].build()
     return models, load(file_of(name), models, made_for(name, head))
+
+
+def network(name, models):
+    """A trained network, as a study takes it."""
+    key = hash_of(*(w for model in models for w in model.get_weights()))
+    return Trained(name, [lambda head: IDEAS[name].image(models, head)], IDEAS[name].mr, PASSES, key)

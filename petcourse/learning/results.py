@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 RESULTS = Path(__file__).with_name("study.json")
+IDEAS_RESULTS = Path(__file__).with_name("ideas.json")
 COMMAND = "python -m benchmarks.learning"
 WRONG_T1 = {"T1 shifted": "shifted", "T1 two voxels off": "further", "another's T1": "foreign"}  # columns of a table
 

@@ -6,6 +6,8 @@ import reference
 
 from petcourse import PSF, Projector, osem
 from petcourse.learning.bcdnet import SoftThreshold, bcd_net, cleaner, keras, train_bcd_net
+from petcourse.learning.boxes import by_slabs
+from petcourse.learning.network import residual
 from petcourse.learning.step import Scanned
 from petcourse.reconstruction.em import last
 
@@ -83,6 +85,15 @@ class Tenth(PSF):
         return theta * np.float32(0.1)
 
     back = forward
+
+
+def test_slabs_are_the_whole():
+    """Of any number of planes, with the deepest network that is used so."""
+    model, image = residual(2, 3, 3), RNG.random((37, 9, 8, 2), dtype=np.float32)
+    for w in model.weights:
+        w.assign(0.3 * RNG.standard_normal(w.shape))
+    whole = keras.ops.convert_to_numpy(model(image[None]))[0, ..., 0]
+    np.testing.assert_allclose(by_slabs(model, image), whole, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow
