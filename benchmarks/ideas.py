@@ -49,6 +49,7 @@ from petcourse.learning.results import (
 )
 from petcourse.learning.slices import scan_slices
 from petcourse.learning.weights import FOLDER, keep
+from petcourse.reconstruction.protocol import BLUR
 from petcourse.scan.size import SMALL_RINGS, course_trues
 
 PAGE = Path(__file__).with_name("IDEAS.md")
@@ -118,13 +119,15 @@ def train(name, names, counts, seed):
     mr = [True] * IDEAS[name].mr
     if name == "BCD-Net":
         return turns(names, counts, seed=seed)
-    if name == "mu-net, T1":
+    if name.startswith("mu-net"):
         X = Projector(Scanner.mmr(), 150)
         heads = [ScannedHead(cut(load_subject(n, X.scanner)), X, counts, 0, PASSES) for n in names]
-        return [mu_net(heads, [head.case.truth for head in heads], seed=seed)]
+        return [mu_net(heads, [target_of(head, "full counts" in name) for head in heads], seed=seed)]
     scans = [scan_slices(load_subject(n, Scanner.mmr()), SLICES, counts, START) for n in names]
     if name == "ensemble, T1":
         return [post_processing(scans, *mr, seed=10 * seed + k) for k in range(ENSEMBLE)]
+    if name == "unrolled, detached":
+        return [through_projector(scans, detached=True, seed=seed)]
     how = {
         "post-processing": post_processing,
         "unrolled": through_projector,
@@ -132,6 +135,13 @@ def train(name, names, counts, seed):
         "other half": other_half,
     }[name.removesuffix(", T1")]
     return [how(scans, *mr, seed=seed)]
+
+
+def target_of(head, all_counts):
+    """The truth, or an image of ten times the counts."""
+    if not all_counts:
+        return head.case.truth
+    return ScannedHead(head.subject, head.X, 10 * head.counts, head.seed, {BLUR: (8,)}).late(BLUR, 8)
 
 
 def study(learn, unseen, counts, write):

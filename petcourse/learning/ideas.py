@@ -15,6 +15,7 @@ from petcourse.learning.boxes import by_slabs, learn_boxes
 from petcourse.learning.layer import OperatorLayer
 from petcourse.learning.network import residual
 from petcourse.learning.rivals import guided_mean
+from petcourse.learning.scanned import ScannedHead
 from petcourse.learning.slices import thinned
 from petcourse.learning.step import Scanned, typical
 from petcourse.learning.unrolled import unrolled, unrolled_images
@@ -124,6 +125,7 @@ def mu_net(heads, targets, steps=1000, filters=32, seed=0):
     model = residual(4, filters, 3, name="mu-net")
     model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(3e-3, steps)), loss="mse")
     seen = [_seen(head) for head in heads]
+    ScannedHead.forget()
     wanted = [target / unit for target, (_, unit) in zip(targets, seen, strict=True)]
     with tqdm(total=steps, desc="mu-net", unit="batch") as bar:
         learn_boxes(model, [channels for channels, _ in seen], wanted, steps, np.random.default_rng(seed), bar)
@@ -175,17 +177,17 @@ def in_space(model, head):
 
 def unrolled_image(model, head, mr=False):
     """The unrolled network's image, after its last iteration."""
-    P, m, r, theta, t1 = _taking_turns(head)
-    return _as_case(head, last(unrolled_images(model, P, m, r, theta, t1 if mr else None, ITERATIONS)))
+    P, m, r, theta, t1 = taking_turns(head)
+    return as_case(head, last(unrolled_images(model, P, m, r, theta, t1 if mr else None, ITERATIONS)))
 
 
 def bcd_image(models, head):
     """BCD-Net's image, after its last layer."""
-    P, m, r, theta, _ = _taking_turns(head)
-    return _as_case(head, last(bcd_net(P, m, r, theta, models)))
+    P, m, r, theta, _ = taking_turns(head)
+    return as_case(head, last(bcd_net(P, m, r, theta, models)))
 
 
-def _taking_turns(head):
+def taking_turns(head):
     """P, counts, randoms, where to start, and T1: on the whole grid."""
     scan, t1 = head.measured()
     P = scan.A @ head.X @ PSF(head.X.scanner, BLUR)
@@ -193,5 +195,5 @@ def _taking_turns(head):
     return P, scan.m, scan.r, head.X.xp.asarray(theta), t1
 
 
-def _as_case(head, image):
+def as_case(head, image):
     return np.float32(1e8 / head.counts) * middle(as_numpy(image), head.subject.pet.shape[-1])

@@ -58,9 +58,11 @@ IDEAS = {
     "post-processing, T1": _slice_by_slice(True),
     "ensemble, T1": Idea(lambda: [residual(2) for _ in range(ENSEMBLE)], ensemble, True),
     "mu-net, T1": Idea(lambda: [residual(4, 32, 3)], lambda models, head: in_space(*models, head), True),
+    "mu-net, T1, full counts": Idea(lambda: [residual(4, 32, 3)], lambda models, head: in_space(*models, head), True),
     "BCD-Net": Idea(lambda: [cleaner() for _ in range(10)], bcd_image, False),
     "unrolled": Idea(lambda: _unrolled(False), lambda models, head: unrolled_image(*models, head), False),
     "unrolled, T1": Idea(lambda: _unrolled(True), lambda models, head: unrolled_image(*models, head, True), True),
+    "unrolled, detached": Idea(lambda: _unrolled(False), lambda models, head: unrolled_image(*models, head), False),
     "Noise2Noise": _slice_by_slice(),
     "other half": _slice_by_slice(),
 }
