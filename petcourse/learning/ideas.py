@@ -196,4 +196,5 @@ def taking_turns(head):
 
 
 def as_case(head, image):
+    """An image of the whole grid as cases hold it: cut, and in the unit of a scan with 1e8 trues."""
     return np.float32(1e8 / head.counts) * middle(as_numpy(image), head.subject.pet.shape[-1])
