@@ -21,8 +21,8 @@ import numpy as np
 from benchmarks.projectors import machine
 from petcourse import Projector, Scanner, load_subject
 from petcourse.data import local_subjects
-from petcourse.learning import ScannedHead, compare, cut, nrmse
-from petcourse.learning.ideas import (
+from petcourse.ideas.catalogue import IDEAS, file_of, made_for, network, pretrained
+from petcourse.ideas.networks import (
     ENSEMBLE,
     PASSES,
     SLICES,
@@ -34,7 +34,9 @@ from petcourse.learning.ideas import (
     through_projector,
     turns,
 )
-from petcourse.learning.pretrained import IDEAS, file_of, made_for, network, pretrained
+from petcourse.ideas.slices import scan_slices
+from petcourse.ideas.weights import FOLDER, keep
+from petcourse.learning import ScannedHead, compare, cut, nrmse
 from petcourse.learning.results import (
     IDEAS_RESULTS,
     WRONG_T1,
@@ -47,8 +49,6 @@ from petcourse.learning.results import (
     table,
     write_results,
 )
-from petcourse.learning.slices import scan_slices
-from petcourse.learning.weights import FOLDER, keep
 from petcourse.reconstruction.protocol import BLUR
 from petcourse.scan.size import SMALL_RINGS, course_trues
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from benchmarks.projectors import machine, timed
 from petcourse import PSF, OperatorLayer, Projector, Scanner
-from petcourse.learning.slices import of_slices, slice_scanner
+from petcourse.ideas.slices import of_slices, slice_scanner
 
 
 def both_ways(P):

@@ -4,6 +4,8 @@ from petcourse.learning.cases import cut, examples, make_case, split
 from petcourse.learning.metrics import contrast_recovery, noise, nrmse, psnr, recoveries, ssim, surroundings
 from petcourse.learning.network import unet
 from petcourse.learning.results import (
+    IDEAS_RESULTS,
+    WRONG_T1,
     best_rival,
     by_head,
     by_lesion,
@@ -21,8 +23,10 @@ from petcourse.learning.study import NETWORKS, compare
 from petcourse.learning.training import DeadNetwork, fit, train, train_networks
 
 __all__ = [
+    "IDEAS_RESULTS",
     "METHODS",
     "NETWORKS",
+    "WRONG_T1",
     "DeadNetwork",
     "ScannedHead",
     "alike",

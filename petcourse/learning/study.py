@@ -138,16 +138,7 @@ def compare(
     sees_t1 = {name: METHODS[name].mr if name in METHODS else NETWORKS[name][1] for name in names}
     sees_t1 |= {network.name: network.mr for network in trained}
     settings = {"seeds": seeds, "epochs": epochs, "rings": scanner.rings, "trues": counts, "subsets": SUBSETS}
-    results = {
-        "learn": [head.subject.name for head in learned],
-        "test": [],
-        "tuned_on": [tuning.subject.name],
-        "settings": settings,
-        "data": {head.subject.name: hash_of(head.subject.pet, head.subject.t1) for head in learned},
-        "texture": [],
-        "curves": [],
-        "methods": {name: {**tuned[name], "mr": sees_t1[name], "network": name not in METHODS} for name in images},
-    }
+    results = _empty(learned, settings, tuned, sees_t1)
     key = [names, settings, tuned, results["data"], [network.key for network in trained]]  # all that images depend on
     whole = {  # of a head that is scanned twice: how contrast is paid for
         kept: chosen[kept] if kept == "kernel" else tuple(sorted({*passes[kept], *chosen[kept]})) for kept in passes
@@ -158,15 +149,34 @@ def compare(
         beside = beside_wrong_t1(head, [*learned, *tested][len(learned) + n - 1]) if n < shifted else {}
         arguments = images, head, twin, beside, sees_t1
         judged = _kept("judged", head, judge, *arguments, key=[*key, twin is not None, *beside])
-        results["test"].append(head.subject.name)
-        results["data"][head.subject.name] = hash_of(head.subject.pet, head.subject.t1)
-        results["texture"].append(judged["texture"])
-        results["curves"] += judged["curves"]
-        for name, values in judged["methods"].items():
-            for what, value in values.items():
-                results["methods"][name].setdefault(what, []).append(value)
+        _add(results, head, judged)
     ScannedHead.forget()
     return Study(results, images, learned, tested)
+
+
+def _empty(learned, settings, tuned, sees_t1):
+    """Results before a head is judged."""
+    return {
+        "learn": [head.subject.name for head in learned],
+        "test": [],
+        "tuned_on": [learned[0].subject.name],
+        "settings": settings,
+        "data": {head.subject.name: hash_of(head.subject.pet, head.subject.t1) for head in learned},
+        "texture": [],
+        "curves": [],
+        "methods": {name: {**tuned[name], "mr": sees_t1[name], "network": name not in METHODS} for name in sees_t1},
+    }
+
+
+def _add(results, head, judged):
+    """What was found on one head."""
+    results["test"].append(head.subject.name)
+    results["data"][head.subject.name] = hash_of(head.subject.pet, head.subject.t1)
+    results["texture"].append(judged["texture"])
+    results["curves"] += judged["curves"]
+    for name, values in judged["methods"].items():
+        for what, value in values.items():
+            results["methods"][name].setdefault(what, []).append(value)
 
 
 def _kept(name, head, make, *arguments, key):

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# What each folder (or file at the top) may import, from the ground up: seven floors, and two rooms beside them.
+# What each folder (or file at the top) may import, from the ground up: eight floors, and two rooms beside them.
 BELOW = {
     "errors": "",
     "cache": "errors",
@@ -18,6 +18,7 @@ BELOW = {
     "data": "errors cache hardware scan",
     "reconstruction": "errors cache hardware scan data",
     "learning": "errors cache hardware scan data reconstruction",
+    "ideas": "errors cache hardware scan data reconstruction learning",
     "viewer": "errors hardware",
     "exercises": "errors cache hardware scan data reconstruction learning",
 }

@@ -8,9 +8,9 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from petcourse.hardware.device import as_numpy
+from petcourse.ideas.boxes import by_slabs, learn_boxes
+from petcourse.ideas.step import Scanned
 from petcourse.learning.backend import load_keras
-from petcourse.learning.boxes import by_slabs, learn_boxes
-from petcourse.learning.step import Scanned
 
 keras = load_keras()
 

@@ -5,10 +5,10 @@ import pytest
 import reference
 
 from petcourse import PSF, Projector, osem
-from petcourse.learning.bcdnet import SoftThreshold, bcd_net, cleaner, keras, train_bcd_net
-from petcourse.learning.boxes import by_slabs
+from petcourse.ideas.bcdnet import SoftThreshold, bcd_net, cleaner, keras, train_bcd_net
+from petcourse.ideas.boxes import by_slabs
+from petcourse.ideas.step import Scanned
 from petcourse.learning.network import residual
-from petcourse.learning.step import Scanned
 from petcourse.reconstruction.em import last
 
 SCANNER = reference.ring(14, 3, radius=60, rings=4, max_ring_difference=3, columns=24, column_width=2.5, bins=40)

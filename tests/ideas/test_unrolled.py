@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from petcourse import PSF, Attenuation, Projector, measure
-from petcourse.learning.slices import of_slices, slice_scanner
-from petcourse.learning.unrolled import fuse, keras, unrolled, unrolled_images
+from petcourse.ideas.slices import of_slices, slice_scanner
+from petcourse.ideas.unrolled import fuse, keras, unrolled, unrolled_images
 from petcourse.reconstruction.regularised import surrogate_root
 
 SCANNER = slice_scanner(3)

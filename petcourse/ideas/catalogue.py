@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from petcourse.cache import hash_of
-from petcourse.learning.bcdnet import cleaner
-from petcourse.learning.ideas import (
+from petcourse.cache import code_hash, hash_of
+from petcourse.ideas.bcdnet import cleaner
+from petcourse.ideas.networks import (
     ENSEMBLE,
     ITERATIONS,
     PASSES,
@@ -14,11 +14,11 @@ from petcourse.learning.ideas import (
     in_space,
     unrolled_image,
 )
+from petcourse.ideas.slices import of_slices, slice_scanner
+from petcourse.ideas.unrolled import unrolled
+from petcourse.ideas.weights import FOLDER, load
 from petcourse.learning.network import residual
-from petcourse.learning.slices import of_slices, slice_scanner
 from petcourse.learning.study import Trained
-from petcourse.learning.unrolled import unrolled
-from petcourse.learning.weights import FOLDER, load
 from petcourse.reconstruction.protocol import BLUR
 from petcourse.scan.projector import Projector
 from petcourse.scan.psf import PSF
@@ -107,5 +107,5 @@ def pretrained(name, head):
 
 def network(name, models):
     """A trained network, as a study takes it."""
-    key = hash_of(*(w for model in models for w in model.get_weights()))
+    key = code_hash("ideas") + hash_of(*(w for model in models for w in model.get_weights()))
     return Trained(name, [lambda head: IDEAS[name].image(models, head)], IDEAS[name].mr, PASSES, key)

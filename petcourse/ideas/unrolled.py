@@ -7,10 +7,10 @@ through it. It is trained on slices, each as a ring would see it, and may then b
 import numpy as np
 
 from petcourse.hardware.device import as_numpy
+from petcourse.ideas.step import Scanned
 from petcourse.learning.backend import load_keras
 from petcourse.learning.layer import OperatorLayer
 from petcourse.learning.network import residual
-from petcourse.learning.step import Scanned
 
 keras = load_keras()
 ops = keras.ops

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from petcourse import Scanner, load_subject
-from petcourse.learning import ideas, nrmse
-from petcourse.learning.ideas import keras
-from petcourse.learning.slices import scan_slices, thinned
-from petcourse.learning.step import typical
+from petcourse.ideas import networks
+from petcourse.ideas.networks import keras
+from petcourse.ideas.slices import scan_slices, thinned
+from petcourse.ideas.step import typical
+from petcourse.learning import nrmse
 
 LIVE = Scanner.mmr(rings=1).live()
 
@@ -56,8 +57,8 @@ def test_thinned_slices(scan):
 def test_the_likelihood_of_the_other_half_is_that_of_its_counts(scan):
     """What the network is scored with is ``y - m log y``, in every bin, for the image that it gives."""
     given = {k: v for k, v in scan.given().items() if k in ("theta", "unit", "r", "A")}
-    unchanged = ideas.residual()
-    model = ideas.behind_projector(unchanged, scan.P)
+    unchanged = networks.residual()
+    model = networks.behind_projector(unchanged, scan.P)
     y = scan.A * (scan.P @ np.maximum(scan.theta, 0)) + scan.r
     np.testing.assert_allclose(model.predict(given, verbose=0)[0], y, rtol=1e-4, atol=1e-5)
     wanted = np.mean(y - scan.m * np.log(y + keras.config.epsilon()))
@@ -71,14 +72,14 @@ def test_what_they_learn_from(scan):
     def error(model, of, mr=False):
         return nrmse(model.predict(of.channels(mr), verbose=0)[..., 0] * of.unit, of.truth, of.head)
 
-    half = thinned(scan, ideas.START)[0]
+    half = thinned(scan, networks.START)[0]
     seen, seen_half = (nrmse(of.theta, of.truth, of.head) for of in (scan, half))
-    taught, guided = (ideas.post_processing([scan], mr, epochs=60) for mr in (False, True))
+    taught, guided = (networks.post_processing([scan], mr, epochs=60) for mr in (False, True))
     assert error(guided, scan, True) < error(taught, scan) < seen
-    assert error(ideas.other_half([scan], epochs=40), half) < seen_half
+    assert error(networks.other_half([scan], epochs=40), half) < seen_half
 
 
 def test_a_training_that_diverges_says_so(scan):
     model = SimpleNamespace(name="made up", train_on_batch=lambda x, y: np.nan)
     with pytest.raises(ValueError, match="loss of made up is no longer finite"):
-        ideas.train_on_slices(model, [(0, 0)], epochs=1)
+        networks.train_on_slices(model, [(0, 0)], epochs=1)

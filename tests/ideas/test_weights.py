@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from petcourse.ideas.weights import keep, load
 from petcourse.learning.network import unet
-from petcourse.learning.weights import keep, load
 
 MADE_FOR = {"network": "unet", "input": ["MLEM", 11], "counts": 1e8, "rings": 64}
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from petcourse.learning.thinning import thin
+from petcourse.ideas.thinning import thin
 
 MEAN = np.linspace(0.5, 8, 16).reshape(1, 4, 4)
 SCANS = np.random.default_rng(0).poisson(np.broadcast_to(MEAN, (40000, 4, 4))).astype(np.int16)

@@ -9,16 +9,16 @@ from tqdm.auto import tqdm
 
 from petcourse.data.subject import load_subject
 from petcourse.hardware.device import as_numpy
+from petcourse.ideas.bcdnet import bcd_net, train_bcd_net
+from petcourse.ideas.boxes import by_slabs, learn_boxes
+from petcourse.ideas.slices import thinned
+from petcourse.ideas.step import Scanned, typical
+from petcourse.ideas.unrolled import unrolled, unrolled_images
 from petcourse.learning.backend import load_keras
-from petcourse.learning.bcdnet import bcd_net, train_bcd_net
-from petcourse.learning.boxes import by_slabs, learn_boxes
 from petcourse.learning.layer import OperatorLayer
 from petcourse.learning.network import residual
 from petcourse.learning.rivals import guided_mean
 from petcourse.learning.scanned import ScannedHead
-from petcourse.learning.slices import thinned
-from petcourse.learning.step import Scanned, typical
-from petcourse.learning.unrolled import unrolled, unrolled_images
 from petcourse.reconstruction.em import last, osem
 from petcourse.reconstruction.protocol import BLUR, MODEL, middle, on_the_grid
 from petcourse.scan.projector import Projector

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from petcourse.hardware.device import module_of
-from petcourse.learning.step import typical
-from petcourse.learning.thinning import thin
+from petcourse.ideas.step import typical
+from petcourse.ideas.thinning import thin
 from petcourse.reconstruction.em import last, osem
 from petcourse.reconstruction.protocol import BLUR
 from petcourse.scan.attenuation import Attenuation

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from petcourse import Projector, Scanner, load_subject
+from petcourse.ideas.catalogue import IDEAS, file_of, network, pretrained
+from petcourse.ideas.networks import PASSES
 from petcourse.learning import ScannedHead, cut, nrmse
-from petcourse.learning.ideas import PASSES
-from petcourse.learning.pretrained import IDEAS, file_of, network, pretrained
 from petcourse.scan.size import SMALL_RINGS, course_trues
 
 
