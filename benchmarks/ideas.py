@@ -169,6 +169,8 @@ def page(results):
     """IDEAS.md."""
     made, s = results["made"], results["settings"]
     columns = ("T1", "NRMSE", "change", "SSIM", "hot lesions", "noise")
+    virtual = any("Colin27" in name for name in results["learn"] + results["test"])
+    note = "Virtual heads are one head, Colin27, warped: they say little of another brain." * virtual
     with_t1 = [name for name, method in results["methods"].items() if method["mr"]]
     return f"""# More ideas: networks at a tenth of the counts
 
@@ -179,7 +181,7 @@ Machine: {made["machine"]}.
 
 Learned from: {", ".join(results["learn"])}. Tested on: {", ".join(results["test"])}.
 Methods that do not learn are tuned on {", ".join(results["tuned_on"])}. {s["rings"]} rings, {s["trues"]:.3g} trues, 30 % randoms; data blurred by 4.5 mm.
-
+{note}
 ## Errors, lesions, noise
 
 The unit is the head: mean over the {len(results["test"])} heads, and ± half of its 95 % t interval. The change is to the best method that does
@@ -214,7 +216,7 @@ Change of NRMSE where T1 is shifted by one voxel (2.09 mm), by two, or is anothe
 {networks(results["networks"])}
 
 Trained by the command that is named with the weights, on {next(iter(results["networks"].values()))["machine"]}. The error is that on
-{next(iter(results["networks"].values()))["error"]["head"]}, {SMALL_RINGS} rings, of each of {SEEDS} seeds; the weights are those of the first.
+{next(iter(results["networks"].values()))["error"]["head"]}, {SMALL_RINGS} rings, of each seed; the weights are those of the first.
 
 ## What the tuning took
 

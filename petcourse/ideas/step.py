@@ -11,9 +11,11 @@ from petcourse.reconstruction.regularised import surrogate_root
 def typical(theta):
     """The unit of an image: networks want numbers of about 1, whatever the counts and however much air is around a head.
 
-    It is the mean of all voxels that are above half of it.
+    It is the mean of all voxels that are above half of it. ValueError if there are none, or a value is not finite.
     """
     unit = theta.mean()
+    if not unit > 0 or not np.isfinite(float(unit)):
+        raise ValueError(f"the mean of an image for a network is {unit:g}: give one of a scan with counts.")
     for _ in range(5):
         unit = theta[theta > unit / 2].mean()
     return np.float32(unit)
@@ -32,7 +34,7 @@ class Scanned:
     Raises
     ------
     TypeError, ValueError
-        As `mlem`; if the start is 0 wherever P sees, so that it has no unit.
+        As `mlem`; if the start is 0 wherever P sees, so that it has no unit (`typical`).
     """
 
     def __init__(self, P, m, r, theta):
@@ -41,8 +43,6 @@ class Scanned:
         self.box, ((self.P_box, self.m, self.r, self.sensitivity),) = in_parts(P, m, r, 1)
         self.seen = self.sensitivity > 0
         self.theta = self.cut(theta) * self.seen
-        if not self.theta.any():
-            raise ValueError("the image to start from is 0 wherever P sees: give one of OSEM, from a scan with counts.")
         self.unit = typical(self.theta)
 
     def cut(self, image):

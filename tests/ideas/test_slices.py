@@ -33,6 +33,12 @@ def test_the_unit_knows_neither_air_nor_scale():
     assert typical(7 * wide) == pytest.approx(7 * typical(image), rel=1e-5)
 
 
+@pytest.mark.parametrize("value", [0, np.nan, np.inf, -1])
+def test_an_image_without_a_unit(value):
+    with pytest.raises(ValueError, match="mean of an image for a network is"):
+        typical(np.full((2, 3, 3), value, np.float32))
+
+
 def test_scanned_slices(whole, scan):
     """The slices' share of the counts; an image like the truth; all in one unit."""
     planes = np.linspace(0, len(whole.pet) - 1, 5).round().astype(int)[1:-1]
