@@ -50,7 +50,7 @@ from petcourse.learning.results import (
     write_results,
 )
 from petcourse.reconstruction.protocol import BLUR
-from petcourse.scan.size import SMALL_RINGS, course_trues
+from petcourse.scan.size import SMALL_RINGS
 
 PAGE = Path(__file__).with_name("IDEAS.md")
 METHODS = [
@@ -65,7 +65,6 @@ METHODS = [
     "U-Net on late MLEM, T1",
 ]
 LADDERS = {2.5: (1, 2, 3, 4), 4.5: (1, 2, 3, 4, 5, 6, 8, 10, 12, 15), "kernel": (6, 10, 15, 20, 25, 30)}
-SEEDS = 2
 UNSEEN = "embedded"
 
 
@@ -74,7 +73,8 @@ def main():
     parser.add_argument("--learn", nargs="+", help='BrainWeb numbers, "embedded" or "virtual 1"; default: six at hand')
     parser.add_argument("--only", nargs="+", default=list(IDEAS), choices=list(IDEAS), metavar="NAME")
     parser.add_argument("--counts", type=float, default=1e7, help="trues in a scan of the whole")
-    parser.add_argument("--write", action="store_true", help=f"keep the weights of the first of {SEEDS} seeds")
+    parser.add_argument("--seeds", type=int, default=2, help="trainings of each; the weights of the first are kept")
+    parser.add_argument("--write", action="store_true", help="keep the weights, or what the study found")
     parser.add_argument("--study", action="store_true", help="train nothing, judge what is kept")
     parser.add_argument("--unseen", nargs="+", help="heads to test on; default: the next five at hand")
     parser.add_argument("--tables", action="store_true", help=f"measure nothing, write {PAGE.name} from what is kept")
@@ -86,12 +86,12 @@ def main():
     if options.study:
         return study(names, options.unseen or local_subjects()[6:11], options.counts, options.write)
     scanner = Scanner.mmr(SMALL_RINGS)
-    counts = options.counts * course_trues(scanner) / 1e8
+    counts = options.counts * scanner.image_shape[0] / Scanner.mmr().image_shape[0]  # as many in each slice
     unseen = ScannedHead(cut(load_subject(UNSEEN, scanner)), Projector(scanner, 150), counts, 0, PASSES)
     for name in options.only:
         start = time.time()
-        of_seeds = [train(name, names, options.counts, seed) for seed in range(SEEDS)]
-        seconds = (time.time() - start) / SEEDS
+        of_seeds = [train(name, names, options.counts, seed) for seed in range(options.seeds)]
+        seconds = (time.time() - start) / options.seeds
         images = [IDEAS[name].image(models, unseen) for models in of_seeds]
         about = {
             "learned": [load_subject(n, scanner).name for n in names],

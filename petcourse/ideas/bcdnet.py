@@ -96,7 +96,7 @@ def train_bcd_net(scans, truths, layers=10, filters=78, steps=150, weight=1.0, s
     truths : sequence of (z, y, x) float32
         In the unit of the scans' images, of the whole grid.
     layers, filters, steps : int
-        How many cleaners, filters of each, and batches that each sees.
+        How many cleaners, filters of each, and batches that each sees; the first sees three times as many.
     weight : float
         As for `bcd_net`.
     seed : int
@@ -114,11 +114,14 @@ def train_bcd_net(scans, truths, layers=10, filters=78, steps=150, weight=1.0, s
     """
     truths = [as_numpy(scan.cut(scan.xp.asarray(truth)) / scan.unit) for scan, truth in zip(scans, truths, strict=True)]
     cleaners, losses, rng = [], [], np.random.default_rng(seed)
-    bar = tqdm(total=layers * steps, desc="BCD-Net", unit="batch")
+    bar = tqdm(total=(layers + 2) * steps, desc="BCD-Net", unit="batch")
     for n in range(layers):
-        model = cleaner(filters, seed + n)
+        model, batches = cleaner(filters, seed), 3 * steps if n == 0 else steps
+        if n:  # begins as the one before, which knows already what a head is: a third of the batches will do
+            model.set_weights(cleaners[-1].get_weights())
+        model.optimizer.learning_rate = keras.optimizers.schedules.CosineDecay(3e-3, batches)
         images = [as_numpy(scan.theta / scan.unit)[..., None] for scan in scans]
-        learning = learn_boxes(model, images, truths, steps, rng, bar)
+        learning = learn_boxes(model, images, truths, batches, rng, bar)
         for scan in scans:
             layer(model, scan, weight)
         cleaners.append(model)

@@ -74,7 +74,7 @@ def made_for(name, head):
     return {
         "network": name,
         "input": {"OSEM": [[fwhm, *passes] for fwhm, passes in PASSES.items()], "T1": IDEAS[name].mr},
-        "trues in a plane": float(f"{head.counts / scanner.sinogram_shape[0]:.4g}"),
+        "trues in a slice": float(f"{head.counts / scanner.image_shape[0]:.4g}"),
         "scanner": {"voxel": scanner.voxel, "angles": scanner.sinogram_shape[1], "bins": scanner.sinogram_shape[2]},
     }
 

@@ -9,13 +9,14 @@ from petcourse import Projector, Scanner, load_subject
 from petcourse.ideas.catalogue import IDEAS, file_of, network, pretrained
 from petcourse.ideas.networks import PASSES
 from petcourse.learning import ScannedHead, cut, nrmse
-from petcourse.scan.size import SMALL_RINGS, course_trues
+from petcourse.scan.size import SMALL_RINGS
 
 
-def scanned(rings, factor=0.1):
+def scanned(rings, whole=1e7):
+    """With as many counts in each slice as the whole mMR has, of so many in all."""
     scanner = Scanner.mmr(rings)
     subject = cut(load_subject("embedded", scanner))
-    return ScannedHead(subject, Projector(scanner, 150), factor * course_trues(scanner), 0, PASSES)
+    return ScannedHead(subject, Projector(scanner, 150), whole * scanner.image_shape[0] / 127, 0, PASSES)
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +51,8 @@ def test_error_is_the_one_that_is_named(name, head):
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (lambda: scanned(6, 1.0), "made for trues in a plane .* asked for"),
-        (lambda: scanned(6, 0.01), "trues in a plane"),
+        (lambda: scanned(6, 1e8), "made for trues in a slice .* asked for"),
+        (lambda: scanned(6, 1e6), "trues in a slice"),
     ],
 )
 def test_another_scan(other, message):
