@@ -27,8 +27,8 @@ from petcourse.scan.scanner import Scanner
 from petcourse.scan.simulation import measure
 
 keras = load_keras()
-PASSES = {MODEL: (1,), BLUR: (1, 4)}  # of OSEM, after which networks see an image, by the FWHM of its PSF [mm]
-START = 1  # of them, for networks that take turns with EM or were taught on slices
+PASSES = {MODEL: (1,), BLUR: (1, 2, 4)}  # of OSEM, after which networks see an image, by the FWHM of its PSF [mm]
+START, BCD_START = 1, 2  # of them, for what was taught on slices, and for BCD-Net
 SLICES = 32  # of each head
 RINGS = 16  # of the scans from which BCD-Net learns
 ITERATIONS = 6  # of the unrolled network
@@ -148,7 +148,7 @@ def turns(names, counts, layers=10, steps=100, filters=78, seed=0):
         subject, whole = load_subject(name, scanner), load_subject(name, Scanner.mmr()).pet.sum(dtype=float)
         scan = measure(subject, X, BLUR, counts * float(subject.pet.sum(dtype=float) / whole), seed=seed)
         P = scan.A @ X @ PSF(scanner, BLUR)
-        scans.append(Scanned(P, scan.m, scan.r, last(osem(P, scan.m, scan.r, START, 14))))
+        scans.append(Scanned(P, scan.m, scan.r, last(osem(P, scan.m, scan.r, BCD_START, 14))))
         truths.append(scan.truth)
     return train_bcd_net(scans, truths, layers, filters, steps, seed=seed)[0]
 
@@ -177,21 +177,21 @@ def in_space(model, head):
 
 def unrolled_image(model, head, mr=False):
     """The unrolled network's image, after its last iteration."""
-    P, m, r, theta, t1 = taking_turns(head)
+    P, m, r, theta, t1 = taking_turns(head, START)
     return as_case(head, last(unrolled_images(model, P, m, r, theta, t1 if mr else None, ITERATIONS)))
 
 
 def bcd_image(models, head):
     """BCD-Net's image, after its last layer."""
-    P, m, r, theta, _ = taking_turns(head)
+    P, m, r, theta, _ = taking_turns(head, BCD_START)
     return as_case(head, last(bcd_net(P, m, r, theta, models)))
 
 
-def taking_turns(head):
+def taking_turns(head, passes):
     """P, counts, randoms, where to start, and T1: on the whole grid."""
     scan, t1 = head.measured()
     P = scan.A @ head.X @ PSF(head.X.scanner, BLUR)
-    theta = on_the_grid(head.late(BLUR, START) * np.float32(head.counts / 1e8), head.X.dims)
+    theta = on_the_grid(head.late(BLUR, passes) * np.float32(head.counts / 1e8), head.X.dims)
     return P, scan.m, scan.r, head.X.xp.asarray(theta), t1
 
 
