@@ -65,7 +65,9 @@ def test_big_endian_and_scaled(tmp_path):
     values = sinogram(SHORT, np.int16)
     write_sinogram(tmp_path / "m.hs", values, SHORT)
     text = (tmp_path / "m.hs").read_text().replace("LITTLEENDIAN", "BIGENDIAN")
-    (tmp_path / "m.hs").write_text(text.replace("number of time frames", "image scaling factor[1] := 0.5\nnumber of time frames"))
+    (tmp_path / "m.hs").write_text(
+        text.replace("number of time frames", "image scaling factor[1] := 0.5\nnumber of time frames")
+    )
     values.astype(">i2").tofile(tmp_path / "m.s")
     np.testing.assert_array_equal(read_sinogram(tmp_path / "m.hs", SHORT), values * np.float32(0.5))
 
