@@ -74,9 +74,8 @@ class Header:
     def data(self):
         """The path of the data: in the header's folder, and nowhere else."""
         name = self.text("name of data file")
-        folder = self.path.resolve().parent
-        path = (folder / name).resolve()
-        if path.parent != folder:
+        path = self.path.parent / name
+        if name in ("", ".", "..") or re.search(r"[/\\:]", name):
             raise ValueError(f"{self.path.name} names data outside of its folder ({name}): put both into one folder.")
         if not path.is_file():
             raise ValueError(f"{self.path.name} names {name}, which is not beside it: copy it there.")
