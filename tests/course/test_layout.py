@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# What each folder (or file at the top) may import, from the ground up: eight floors, and two rooms beside them.
+# What each folder (or file at the top) may import, from the ground up: eight floors, and three rooms beside them.
 BELOW = {
     "errors": "",
     "cache": "errors",
@@ -19,6 +19,7 @@ BELOW = {
     "reconstruction": "errors cache hardware scan data",
     "learning": "errors cache hardware scan data reconstruction",
     "ideas": "errors cache hardware scan data reconstruction learning",
+    "exchange": "errors cache hardware scan",
     "viewer": "errors hardware",
     "exercises": "errors cache hardware scan data reconstruction learning",
 }
