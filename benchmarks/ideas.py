@@ -182,6 +182,7 @@ Machine: {made["machine"]}.
 Learned from: {", ".join(results["learn"])}. Tested on: {", ".join(results["test"])}.
 Methods that do not learn are tuned on {", ".join(results["tuned_on"])}. {s["rings"]} rings, {s["trues"]:.3g} trues, 30 % randoms; data blurred by 4.5 mm.
 {note}
+
 ## Errors, lesions, noise
 
 The unit is the head: mean over the {len(results["test"])} heads, and ± half of its 95 % t interval. The change is to the best method that does
