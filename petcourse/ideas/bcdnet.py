@@ -17,15 +17,18 @@ keras = load_keras()
 
 @keras.saving.register_keras_serializable("petcourse")
 class SoftThreshold(keras.layers.Layer):
-    """``sign(v) max(|v| - exp(a), 0)``, with one a for each channel, which is learned."""
+    """``sign(v) max(|v| - exp(10 a), 0)``, with one a for each channel, which is learned.
+
+    Thresholds must cover decades while filters turn by a little: hence the ten, with one learning rate for both.
+    """
 
     def build(self, shape):
         """Start low: nearly all passes."""
-        self.a = self.add_weight(shape=(shape[-1],), initializer=keras.initializers.Constant(-5.0), name="a")
+        self.a = self.add_weight(shape=(shape[-1],), initializer=keras.initializers.Constant(-0.4), name="a")
 
     def call(self, v):
         """Shrink v towards 0."""
-        return keras.ops.sign(v) * keras.ops.relu(keras.ops.abs(v) - keras.ops.exp(self.a))
+        return keras.ops.sign(v) * keras.ops.relu(keras.ops.abs(v) - keras.ops.exp(10 * self.a))
 
 
 def cleaner(filters=78, seed=0):
@@ -117,9 +120,10 @@ def train_bcd_net(scans, truths, layers=10, filters=78, steps=150, weight=1.0, s
     bar = tqdm(total=(layers + 2) * steps, desc="BCD-Net", unit="batch")
     for n in range(layers):
         model, batches = cleaner(filters, seed), 3 * steps if n == 0 else steps
+        rate = 3e-3 if n == 0 else 1e-3
         if n:  # begins as the one before, which knows already what a head is: a third of the batches will do
             model.set_weights(cleaners[-1].get_weights())
-        model.optimizer.learning_rate = keras.optimizers.schedules.CosineDecay(3e-3, batches)
+        model.optimizer.learning_rate = keras.optimizers.schedules.CosineDecay(rate, batches)
         images = [as_numpy(scan.theta / scan.unit)[..., None] for scan in scans]
         learning = learn_boxes(model, images, truths, batches, rng, bar)
         for scan in scans:
