@@ -62,7 +62,6 @@ METHODS = [
     "RDP",
     "Bowsher",
     "kernel EM",
-    "U-Net on late MLEM, T1",
 ]
 LADDERS = {2.5: (1, 2, 3, 4), 4.5: (1, 2, 3, 4, 5, 6, 8, 10, 12, 15), "kernel": (6, 10, 15, 20, 25, 30)}
 UNSEEN = "embedded"
@@ -77,6 +76,9 @@ def main():
     parser.add_argument("--write", action="store_true", help="keep the weights, or what the study found")
     parser.add_argument("--study", action="store_true", help="train nothing, judge what is kept")
     parser.add_argument("--unseen", nargs="+", help="heads to test on; default: the next five at hand")
+    parser.add_argument(
+        "--unet", action="store_true", help="judge the U-Net of notebook 06 with T1 as well: minutes of training"
+    )
     parser.add_argument("--tables", action="store_true", help=f"measure nothing, write {PAGE.name} from what is kept")
     options = parser.parse_args()
     if options.tables:
@@ -84,7 +86,8 @@ def main():
     names = options.learn or local_subjects()[:6] or [f"virtual {k}" for k in range(1, 7)]
     names = [int(name) if str(name).isdigit() else name for name in names]
     if options.study:
-        return study(names, options.unseen or local_subjects()[6:11], options.counts, options.write)
+        methods = [*METHODS, "U-Net on late MLEM, T1"] if options.unet else METHODS
+        return study(names, options.unseen or local_subjects()[6:11], methods, options.counts, options.write)
     scanner = Scanner.mmr(SMALL_RINGS)
     counts = options.counts * scanner.image_shape[0] / Scanner.mmr().image_shape[0]  # as many in each slice
     unseen = ScannedHead(cut(load_subject(UNSEEN, scanner)), Projector(scanner, 150), counts, 0, PASSES)
@@ -144,14 +147,14 @@ def target_of(head, all_counts):
     return ScannedHead(head.subject, head.X, 10 * head.counts, head.seed, {BLUR: (8,)}).late(BLUR, 8)
 
 
-def study(learn, unseen, counts, write):
-    """All networks that are kept beside methods that do not learn, and the U-Net of notebook 06, on whole heads."""
+def study(learn, unseen, methods, counts, write):
+    """All networks that are kept beside other methods, on whole heads."""
     unseen = [int(name) if str(name).isdigit() else name for name in unseen]
     scanner = Scanner.mmr()
     head = ScannedHead(cut(load_subject(learn[0], scanner)), Projector(scanner, 150), counts)
     kept = {name: pretrained(name, head) for name in IDEAS}
     trained = [network(name, models) for name, (models, _) in kept.items()]
-    found = compare(learn, unseen, METHODS, 1, 60, scanner, LADDERS, 1, 1, counts, trained).results
+    found = compare(learn, unseen, methods, 1, 60, scanner, LADDERS, 1, 1, counts, trained).results
     found["networks"] = {name: about for name, (_, about) in kept.items()}
     found["made"] = {
         "command": shlex.join(["python", "-m", "benchmarks.ideas", *sys.argv[1:]]),
