@@ -1,7 +1,10 @@
 """The networks of notebook 07: how each is trained, and how it makes an image of a scanned head.
 
-All see images in a unit of their own (`typical`), so a network does not ask for how long was measured. Heads to learn from are
-named as `load_subject` takes them; what a network learns from is scanned for it.
+All see images in a unit of their own (`typical`), so a network does not ask for how long was measured.
+
+What the functions share: ``scans`` are `Slices` to learn from, ``mr`` says whether a network sees T1 too, ``epochs`` and ``steps``
+how long it learns, ``filters`` how wide its layers are, ``seed`` its first weights. A ``head`` is a `ScannedHead` that keeps images
+after PASSES; its images are (z, y, x) float32 in the unit of its case. Trained networks are compiled keras models.
 """
 
 import numpy as np
