@@ -1,6 +1,6 @@
 """Train the networks of notebook 07: ``python -m benchmarks.ideas [--learn 4 5 ...] [--only NAME ...] [--write]``.
 
-``--write`` keeps the weights in petcourse/learning/trained/, with the time and memory that the training took and the error on a
+``--write`` keeps the weights in petcourse/ideas/, with the time and memory that the training took and the error on a
 head that was not seen: the embedded phantom, on the rings of the course's small size.
 
 ``python -m benchmarks.ideas --study [--unseen 42 44 ...] [--write]`` judges them on whole heads beside methods that do not
@@ -35,7 +35,7 @@ from petcourse.ideas.networks import (
     turns,
 )
 from petcourse.ideas.slices import scan_slices
-from petcourse.ideas.weights import FOLDER, keep
+from petcourse.ideas.weights import keep
 from petcourse.learning import ScannedHead, compare, cut, nrmse
 from petcourse.learning.results import (
     IDEAS_RESULTS,
@@ -113,7 +113,6 @@ def main():
         }
         print(name, about, flush=True)
         if options.write:
-            FOLDER.mkdir(exist_ok=True)
             keep(file_of(name), of_seeds[0], made_for(name, unseen), about)
 
 

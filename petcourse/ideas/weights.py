@@ -8,7 +8,7 @@ import numpy as np
 
 from petcourse.errors import first_line
 
-FOLDER = Path(__file__).with_name("trained")
+FOLDER = Path(__file__).parent
 
 
 def keep(path, models, made_for, about):
