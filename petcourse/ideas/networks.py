@@ -15,7 +15,7 @@ from petcourse.hardware.device import as_numpy
 from petcourse.ideas.bcdnet import bcd_net, train_bcd_net
 from petcourse.ideas.boxes import by_slabs, learn_boxes
 from petcourse.ideas.slices import thinned
-from petcourse.ideas.step import Scanned, typical
+from petcourse.ideas.step import Scanned, relative, typical
 from petcourse.ideas.unrolled import unrolled, unrolled_images
 from petcourse.learning.backend import load_keras
 from petcourse.learning.layer import OperatorLayer
@@ -139,7 +139,7 @@ def _seen(head):
     """Channels of the mu-net, and the unit."""
     late, early, t1 = head.late(BLUR, 4), head.late(MODEL, 1), head.case.t1
     unit = typical(late)
-    channels = guided_mean(late, t1) / unit, late / unit, early / unit, t1 / t1[t1 > 0].mean()
+    channels = guided_mean(late, t1) / unit, late / unit, early / unit, relative(t1)
     return np.stack(channels, axis=-1).astype(np.float32), unit
 
 
@@ -163,7 +163,7 @@ def cleaned(model, head, mr=False):
     """An image after post-processing, slice by slice."""
     theta, t1 = head.late(BLUR, START), head.case.t1
     unit = typical(theta)
-    channels = np.stack([theta / unit, t1 / t1[t1 > 0].mean()][: 1 + mr], axis=-1)
+    channels = np.stack([theta / unit, *([relative(t1)] if mr else [])], axis=-1)
     return unit * model.predict(channels, verbose=0)[..., 0]
 
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from petcourse.hardware.device import module_of
-from petcourse.ideas.step import typical
+from petcourse.ideas.step import relative, typical
 from petcourse.ideas.thinning import thin
 from petcourse.reconstruction.em import last, osem
 from petcourse.reconstruction.protocol import BLUR
@@ -153,7 +153,7 @@ def scan_slices(subject, slices=32, counts=1e8, passes=1, seed=0):
     scan = measure(head, X, BLUR, counts * float(head.pet.sum(dtype=float) / subject.pet.sum(dtype=float)), seed=seed)
     theta = last(osem(scan.A @ X @ H, scan.m, scan.r, passes, 14))
     m, r, A = (np.ascontiguousarray(values[::2]) for values in (scan.m, scan.r, scan.A.factors))
-    t1 = spread(subject.t1 / subject.t1[subject.t1 > 0].mean())
+    t1 = spread(relative(subject.t1))
     mask = spread(subject.labels > 0) > 0
     return Slices(of_slices(X, H), m, r, A, inside(theta), inside(scan.truth), inside(t1), inside(mask))
 

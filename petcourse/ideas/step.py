@@ -21,6 +21,13 @@ def typical(theta):
     return np.float32(unit)
 
 
+def relative(t1):
+    """T1 as networks see it: over the mean of what is above 0. ValueError if nothing is."""
+    if not (t1 > 0).any():
+        raise ValueError("the T1 image is 0 everywhere: give one of this head, or take a network that does not see T1.")
+    return t1 / t1[t1 > 0].mean()
+
+
 class Scanned:
     """A scan, and the image that is on its way, inside the box that P sees.
 

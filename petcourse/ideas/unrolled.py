@@ -7,7 +7,7 @@ through it. It is trained on slices, each as a ring would see it, and may then b
 import numpy as np
 
 from petcourse.hardware.device import as_numpy
-from petcourse.ideas.step import Scanned
+from petcourse.ideas.step import Scanned, relative
 from petcourse.learning.backend import load_keras
 from petcourse.learning.layer import OperatorLayer
 from petcourse.learning.network import residual
@@ -101,7 +101,7 @@ def unrolled_images(model, P, m, r, theta, t1=None, iterations=6):
     """
     scan, prior = Scanned(P, m, r, theta), model.get_layer("prior")
     gamma = np.log1p(np.exp(np.float32(model.get_layer("fusion").raw)))
-    rest = [] if t1 is None else [as_numpy(scan.cut(t1)) / np.float32(t1[t1 > 0].mean())]
+    rest = [] if t1 is None else [as_numpy(scan.cut(relative(t1)))]
     for _ in range(iterations):
         channels = np.stack([as_numpy(scan.theta) / scan.unit, *rest], axis=-1)
         u = scan.xp.asarray(prior.predict(channels, verbose=0)[..., 0]) * scan.unit

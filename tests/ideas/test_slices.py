@@ -9,7 +9,7 @@ from petcourse import Scanner, load_subject
 from petcourse.ideas import networks
 from petcourse.ideas.networks import keras
 from petcourse.ideas.slices import scan_slices, thinned
-from petcourse.ideas.step import typical
+from petcourse.ideas.step import relative, typical
 from petcourse.learning import nrmse
 
 LIVE = Scanner.mmr(rings=1).live()
@@ -37,6 +37,11 @@ def test_the_unit_knows_neither_air_nor_scale():
 def test_an_image_without_a_unit(value):
     with pytest.raises(ValueError, match="mean of an image for a network is"):
         typical(np.full((2, 3, 3), value, np.float32))
+
+
+def test_no_t1_is_refused():
+    with pytest.raises(ValueError, match="T1 image is 0 everywhere"):
+        relative(np.zeros((2, 3, 3), np.float32))
 
 
 def test_scanned_slices(whole, scan):
